@@ -1,0 +1,1 @@
+//! Images, masks and the classical side of inpainting.

@@ -1,0 +1,1 @@
+//! Convolution and CARAFE operations for T-MAD.
