@@ -1,1 +1,131 @@
-//! Convolution and CARAFE operations for T-MAD.
+//! The two operations that T-MAD's networks spend their time in, as functions on Burn tensors:
+//! [`conv2d`] with fused bias and leaky ReLU, and [`carafe`], content-aware upsampling.
+//!
+//! On the Flex (CPU) and LibTorch devices both run on hand-written forward and backward
+//! implementations, registered through Burn's backend extension. Every other device takes the
+//! plain composition of Burn operations in [`composed`], which is also what the tests compare
+//! the kernels with.
+
+mod backend;
+pub mod composed;
+mod flex;
+#[cfg(feature = "libtorch")]
+mod libtorch;
+
+use backend::TmadOps;
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::tensor::{Device, Tensor};
+
+/// Geometry and activation of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv2dOptions {
+    /// Step between outputs, in both directions.
+    pub stride: usize,
+    /// Zero padding on each side, in pixels.
+    pub padding: usize,
+    /// Distance between kernel taps, in pixels.
+    pub dilation: usize,
+    /// Slope of the leaky ReLU for negative values; `None` leaves the result linear.
+    pub negative_slope: Option<f32>,
+}
+
+impl Conv2dOptions {
+    /// Side of the output along an axis of `input` pixels for a kernel of `kernel` taps.
+    ///
+    /// # Panics
+    ///
+    /// If the dilated kernel does not fit into the padded input.
+    pub fn output_size(&self, input: usize, kernel: usize) -> usize {
+        let span = self.dilation * (kernel - 1) + 1;
+        let padded = input + 2 * self.padding;
+        assert!(
+            padded >= span,
+            "a kernel spanning {span} px does not fit into {padded} px"
+        );
+        (padded - span) / self.stride + 1
+    }
+}
+
+/// Cross-correlation with bias and, optionally, leaky ReLU.
+///
+/// # Shapes
+///
+/// `x` is `[batch, in_channels, height, width]`, `weight` `[out_channels, in_channels, k, k]`,
+/// `bias` `[out_channels]`; the result is `[batch, out_channels, height', width']`.
+///
+/// # Panics
+///
+/// If channel counts do not agree.
+pub fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    options: Conv2dOptions,
+) -> Tensor<4> {
+    let [_, in_channels, _, _] = x.dims();
+    let [out_channels, weight_in, kernel_h, kernel_w] = weight.dims();
+    assert_eq!(in_channels, weight_in, "input and weight channels");
+    assert_eq!(kernel_h, kernel_w, "kernels are square");
+    assert_eq!(bias.dims(), [out_channels], "one bias per output channel");
+    if !has_kernels(&x.device()) {
+        return composed::conv2d(x, weight, bias, options);
+    }
+    Tensor::from_dispatch(<Dispatch as TmadOps>::conv2d(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        options,
+    ))
+}
+
+/// CARAFE reassembly ×2 with 5×5 kernels (spec: Wang et al., ICCV 2019): every output pixel is
+/// the sum of the 5×5 input pixels around its source, weighted by its own kernel.
+///
+/// Taps outside the picture contribute nothing and the rest is not renormalised.
+///
+/// # Shapes
+///
+/// `x` is `[batch, channels, height, width]`, `kernels` `[batch, 25, 2·height, 2·width]` with the
+/// softmax already taken over the 25 taps (row-major from the top left); the result is
+/// `[batch, channels, 2·height, 2·width]`.
+///
+/// # Panics
+///
+/// If the shapes do not agree.
+pub fn carafe(x: Tensor<4>, kernels: Tensor<4>) -> Tensor<4> {
+    let [batch, _, height, width] = x.dims();
+    assert_eq!(
+        kernels.dims(),
+        [batch, CARAFE_TAPS, 2 * height, 2 * width],
+        "CARAFE kernels"
+    );
+    if !has_kernels(&x.device()) {
+        return composed::carafe(x, kernels);
+    }
+    Tensor::from_dispatch(<Dispatch as TmadOps>::carafe(
+        x.into_dispatch(),
+        kernels.into_dispatch(),
+    ))
+}
+
+/// Side of CARAFE's reassembly window.
+pub const CARAFE_KERNEL: usize = 5;
+/// Taps of CARAFE's reassembly window.
+pub const CARAFE_TAPS: usize = CARAFE_KERNEL * CARAFE_KERNEL;
+
+fn has_kernels(device: &Device) -> bool {
+    match device.as_dispatch() {
+        DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "libtorch")]
+        DispatchDevice::LibTorch(_) => true,
+        DispatchDevice::Autodiff(inner) => match &**inner {
+            DispatchDevice::Flex(_) => true,
+            #[cfg(feature = "libtorch")]
+            DispatchDevice::LibTorch(_) => true,
+            #[allow(unreachable_patterns)]
+            _ => false,
+        },
+        #[allow(unreachable_patterns)]
+        _ => false,
+    }
+}

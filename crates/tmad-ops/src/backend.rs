@@ -1,0 +1,144 @@
+//! The operations as a Burn backend extension, and their backward passes under autodiff.
+
+use crate::Conv2dOptions;
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Flex, backend_extension};
+#[cfg(feature = "libtorch")]
+use burn::backend::LibTorch;
+use std::fmt::Debug;
+
+/// Forward operations, dispatched on the tensors' device. Arguments as in [`crate::conv2d`] and
+/// [`crate::carafe`].
+#[backend_extension(Flex, LibTorch: cfg(feature = "libtorch"), Autodiff)]
+pub trait TmadOps: Backend {
+    fn conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        options: Conv2dOptions,
+    ) -> FloatTensor<Self>;
+
+    fn carafe(x: FloatTensor<Self>, kernels: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// What a device implements so that the operations can be trained on it: a forward pass that
+/// keeps what its backward pass needs.
+///
+/// `needs_grad` and the returned gradients follow the order of the tensor arguments; a gradient
+/// that is not needed is `None`.
+pub trait TrainableOps: TmadOps {
+    type Conv2dState: Clone + Send + Debug + 'static;
+    type CarafeState: Clone + Send + Debug + 'static;
+
+    fn conv2d_train(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        options: Conv2dOptions,
+        needs_grad: [bool; 3],
+    ) -> (FloatTensor<Self>, Self::Conv2dState);
+
+    fn conv2d_backward(
+        state: Self::Conv2dState,
+        grad: FloatTensor<Self>,
+        needs_grad: [bool; 3],
+    ) -> [Option<FloatTensor<Self>>; 3];
+
+    fn carafe_train(
+        x: FloatTensor<Self>,
+        kernels: FloatTensor<Self>,
+        needs_grad: [bool; 2],
+    ) -> (FloatTensor<Self>, Self::CarafeState);
+
+    fn carafe_backward(
+        state: Self::CarafeState,
+        grad: FloatTensor<Self>,
+        needs_grad: [bool; 2],
+    ) -> [Option<FloatTensor<Self>>; 2];
+}
+
+#[derive(Debug)]
+struct Conv2dBackward;
+
+impl<B: TrainableOps> Backward<B, 3> for Conv2dBackward {
+    type State = B::Conv2dState;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let needs_grad = ops.parents.each_ref().map(Option::is_some);
+        let parent_grads = B::conv2d_backward(ops.state, grad, needs_grad);
+        for (parent, grad) in ops.parents.into_iter().zip(parent_grads) {
+            if let (Some(parent), Some(grad)) = (parent, grad) {
+                grads.register::<B>(parent.id, grad);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct CarafeBackward;
+
+impl<B: TrainableOps> Backward<B, 2> for CarafeBackward {
+    type State = B::CarafeState;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let needs_grad = ops.parents.each_ref().map(Option::is_some);
+        let parent_grads = B::carafe_backward(ops.state, grad, needs_grad);
+        for (parent, grad) in ops.parents.into_iter().zip(parent_grads) {
+            if let (Some(parent), Some(grad)) = (parent, grad) {
+                grads.register::<B>(parent.id, grad);
+            }
+        }
+    }
+}
+
+impl<B: TrainableOps, C: CheckpointStrategy> TmadOps for Autodiff<B, C> {
+    fn conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        options: Conv2dOptions,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let needs_grad = [x.is_tracked(), weight.is_tracked(), bias.is_tracked()];
+        let (x, weight, bias) = (
+            x.into_primitive(),
+            weight.into_primitive(),
+            bias.into_primitive(),
+        );
+        match Conv2dBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => {
+                let (y, state) = B::conv2d_train(x, weight, bias, options, needs_grad);
+                prep.finish(state, y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::conv2d(x, weight, bias, options)),
+        }
+    }
+
+    fn carafe(x: FloatTensor<Self>, kernels: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [x.node(), kernels.node()];
+        let needs_grad = [x.is_tracked(), kernels.is_tracked()];
+        let (x, kernels) = (x.into_primitive(), kernels.into_primitive());
+        match CarafeBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => {
+                let (y, state) = B::carafe_train(x, kernels, needs_grad);
+                prep.finish(state, y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::carafe(x, kernels)),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The operations composed of Burn's own: slow, plain, differentiable on every device.
+
+use crate::{CARAFE_KERNEL, CARAFE_TAPS, Conv2dOptions};
+use burn::tensor::Tensor;
+use burn::tensor::activation::leaky_relu;
+use burn::tensor::module::{conv2d as burn_conv2d, unfold4d};
+use burn::tensor::ops::{ConvOptions, UnfoldOptions};
+
+/// See [`crate::conv2d`].
+pub fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    options: Conv2dOptions,
+) -> Tensor<4> {
+    let Conv2dOptions {
+        stride,
+        padding,
+        dilation,
+        negative_slope,
+    } = options;
+    let geometry = ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], 1);
+    let y = burn_conv2d(x, weight, Some(bias), geometry);
+    match negative_slope {
+        Some(slope) => leaky_relu(y, slope as f64),
+        None => y,
+    }
+}
+
+/// See [`crate::carafe`].
+///
+/// Works at the low resolution, where the four output pixels of a source pixel share its 5×5
+/// window: a batched product `[channels, 25] × [25, 4]` per source pixel.
+pub fn carafe(x: Tensor<4>, kernels: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let num_pixels = height * width;
+    let radius = CARAFE_KERNEL / 2;
+    let options = UnfoldOptions::new([1, 1], [radius, radius], [1, 1]);
+    let windows = unfold4d(x, [CARAFE_KERNEL; 2], options)
+        .reshape([batch, channels, CARAFE_TAPS, num_pixels])
+        .permute([0, 3, 1, 2]);
+    let kernels = kernels
+        .reshape([batch, CARAFE_TAPS, height, 2, width, 2])
+        .permute([0, 2, 4, 1, 3, 5])
+        .reshape([batch, num_pixels, CARAFE_TAPS, 4]);
+    windows
+        .matmul(kernels)
+        .reshape([batch, height, width, channels, 2, 2])
+        .permute([0, 3, 1, 4, 2, 5])
+        .reshape([batch, channels, 2 * height, 2 * width])
+}
