@@ -1,6 +1,8 @@
 //! The operations on LibTorch: PyTorch's own graph keeps what its backward pass needs, so that
 //! the gradients run on oneDNN and cuDNN instead of Burn's composed ones.
 
+#![allow(deprecated)]
+
 use crate::backend::{TmadOps, TrainableOps};
 use crate::{CARAFE_KERNEL, CARAFE_TAPS, Conv2dOptions};
 use burn::backend::LibTorch;
@@ -12,6 +14,8 @@ use tch::Tensor;
 pub struct Graph<const N: usize> {
     inputs: [Tensor; N],
     output: Tensor,
+    /// Keeps Burn from reusing the inputs' memory for in-place operations.
+    _guards: [TchTensor; N],
 }
 
 impl<const N: usize> Graph<N> {
@@ -22,13 +26,18 @@ impl<const N: usize> Graph<N> {
         forward: impl FnOnce(&[Tensor; N]) -> Tensor,
     ) -> Self {
         let mut index = 0;
+        let guards = inputs.map(|input| input.clone());
         let inputs = inputs.map(|input| {
             let leaf = input.tensor.detach().set_requires_grad(needs_grad[index]);
             index += 1;
             leaf
         });
         let output = tch::with_grad(|| forward(&inputs));
-        Self { inputs, output }
+        Self {
+            inputs,
+            output,
+            _guards: guards,
+        }
     }
 
     fn value(&self) -> TchTensor {
@@ -54,6 +63,7 @@ impl<const N: usize> Clone for Graph<N> {
         Self {
             inputs: self.inputs.each_ref().map(Tensor::shallow_clone),
             output: self.output.shallow_clone(),
+            _guards: self._guards.clone(),
         }
     }
 }

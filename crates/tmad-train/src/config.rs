@@ -1,0 +1,173 @@
+//! Everything that decides a training run, as one JSON file.
+
+use serde::{Deserialize, Serialize};
+use tmad::model::ModelConfig;
+
+/// Configuration of a run. It is stored beside the run's weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The networks.
+    pub model: ModelConfig,
+    /// Seed of the initial weights, of every crop and of every mask.
+    pub seed: u64,
+    /// What a training sample is.
+    pub data: DataConfig,
+    /// The stages, one after the other.
+    pub stages: Vec<StageConfig>,
+    /// Weights of the losses.
+    pub losses: LossConfig,
+    /// Decay of the exponential moving average of the weights, which is what gets shipped.
+    /// Default 0.999.
+    pub ema_decay: f64,
+    /// Pictures kept away from training, whose loss is reported at every checkpoint. Default 48.
+    pub num_validation: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            model: ModelConfig::default(),
+            seed: 0,
+            data: DataConfig::default(),
+            stages: vec![StageConfig::coarse(), StageConfig::joint()],
+            losses: LossConfig::default(),
+            ema_decay: 0.999,
+            num_validation: 48,
+        }
+    }
+}
+
+/// Crops and masks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// Smallest side of a square crop, as a fraction of the picture's short side; the crop is
+    /// then resized to the stage's size. Default 0.7.
+    pub min_crop: f64,
+    /// Fraction of masks that are rectangles; the others are free-form. Default 1.
+    pub rectangle_fraction: f64,
+    /// Memory for decoded pictures, in MiB; pictures beyond it are decoded anew each time.
+    /// Default 2048.
+    pub cache_mib: usize,
+    /// Threads that decode, crop and draw masks. Default 2.
+    pub num_workers: usize,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            min_crop: 0.7,
+            rectangle_fraction: 1.0,
+            cache_mib: 2048,
+            num_workers: 2,
+        }
+    }
+}
+
+/// What a stage trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Networks {
+    /// The coarse network alone (Section IV, first stage).
+    Coarse,
+    /// Everything, end to end (second stage).
+    Joint,
+}
+
+/// One stage of training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// What is trained.
+    pub networks: Networks,
+    /// Side of the training crops in pixels.
+    pub size_px: u32,
+    /// Crops per step.
+    pub batch_size: usize,
+    /// Steps.
+    pub iterations: u64,
+    /// Learning rate at the start of the first cycle.
+    pub learning_rate: f64,
+    /// Decay of Adam's two running means.
+    pub betas: (f64, f64),
+    /// Steps over which the learning rate rises from 0 at the start.
+    #[serde(default)]
+    pub warmup: u64,
+    /// Relative height of each cosine cycle; the cycles share the stage evenly.
+    pub cycles: Vec<f64>,
+}
+
+impl StageConfig {
+    /// First stage: Adam 2e-4, (0.9, 0.999), constant-to-zero cosine.
+    pub fn coarse() -> Self {
+        Self {
+            networks: Networks::Coarse,
+            size_px: 256,
+            batch_size: 4,
+            iterations: 100_000,
+            learning_rate: 2e-4,
+            betas: (0.9, 0.999),
+            warmup: 0,
+            cycles: vec![1.0],
+        }
+    }
+
+    /// Second stage: Adam 1e-4, (0.5, 0.999), four cosine cycles.
+    pub fn joint() -> Self {
+        Self {
+            networks: Networks::Joint,
+            size_px: 256,
+            batch_size: 4,
+            iterations: 400_000,
+            learning_rate: 1e-4,
+            betas: (0.5, 0.999),
+            warmup: 0,
+            cycles: vec![1.0, 0.5, 0.5, 0.5],
+        }
+    }
+
+    /// Learning rate at `step` of this stage: cosine restarts, Section IV,
+    /// η + ½·wᵢ·(lr − η)·(1 + cos(π·t/T)), times the warm-up.
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
+        const FLOOR: f64 = 1e-7;
+        let num_cycles = self.cycles.len().max(1) as u64;
+        let period = self.iterations.div_ceil(num_cycles).max(1);
+        let cycle = (step / period).min(num_cycles - 1);
+        let height = self.cycles.get(cycle as usize).copied().unwrap_or(1.0);
+        let phase = (step - cycle * period) as f64 / period as f64;
+        let cosine = 0.5 * (1.0 + (std::f64::consts::PI * phase.min(1.0)).cos());
+        let rate = FLOOR + height * (self.learning_rate - FLOOR) * cosine;
+        let rising = (step + 1) as f64 / self.warmup.max(1) as f64;
+        rate * rising.min(1.0)
+    }
+}
+
+/// Weights of the loss terms (Table II).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossConfig {
+    /// λ_m: reconstruction inside the hole. Default 5 (rectangles; the paper's free-form: 6).
+    pub hole: f64,
+    /// λ_v: reconstruction of known pixels. Default 0 (rectangles; the paper's free-form: 1).
+    pub known: f64,
+    /// Weight of squared error against absolute error in the reconstruction losses:
+    /// |e| + w·e². The paper's value and the default is 0.
+    pub squared: f64,
+    /// λ_l1: patches against the truth. Default 1.
+    pub patch_l1: f64,
+    /// λ_tv: total variation at the hole. Default 0.02.
+    pub total_variation: f64,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self {
+            hole: 5.0,
+            known: 0.0,
+            squared: 0.0,
+            patch_l1: 1.0,
+            total_variation: 0.02,
+        }
+    }
+}

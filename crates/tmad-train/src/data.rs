@@ -1,0 +1,317 @@
+//! Training samples: pictures cropped, flipped and masked on worker threads.
+
+use crate::config::DataConfig;
+use burn::tensor::{Device, Tensor, TensorData};
+use crossbeam_channel::{Receiver, bounded};
+use fast_image_resize::images::Image;
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+use inpaint_core::Mask;
+use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, RectangleMask};
+use inpaint_core::random::{Random, stream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// Why a folder cannot be trained on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The folder cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Nothing to train on.
+    #[error("{} holds {found} pictures (JPEG, PNG or WebP, searched recursively); at least {needed} are needed", path.display())]
+    TooFew {
+        /// The folder.
+        path: PathBuf,
+        /// Pictures found.
+        found: usize,
+        /// Pictures that the configuration needs.
+        needed: usize,
+    },
+}
+
+/// The pictures of a folder.
+#[derive(Debug)]
+pub struct Pictures {
+    paths: Vec<PathBuf>,
+    decoded: Vec<OnceLock<Option<Arc<RgbImage>>>>,
+    cache_left: AtomicUsize,
+    damaged: AtomicUsize,
+}
+
+impl Pictures {
+    /// Lists the pictures below `folder`, in the order of their paths.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if the folder cannot be read or holds fewer than `needed` pictures.
+    pub fn open(folder: &Path, needed: usize, cache_mib: usize) -> Result<Self, DataError> {
+        let mut paths = Vec::new();
+        list_pictures(folder, &mut paths)?;
+        paths.sort();
+        if paths.len() < needed {
+            return Err(DataError::TooFew {
+                path: folder.to_owned(),
+                found: paths.len(),
+                needed,
+            });
+        }
+        Ok(Self {
+            decoded: paths.iter().map(|_| OnceLock::new()).collect(),
+            paths,
+            cache_left: AtomicUsize::new(cache_mib << 20),
+            damaged: AtomicUsize::new(0),
+        })
+    }
+
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether there is no picture.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// Pictures that could not be decoded so far.
+    pub fn num_damaged(&self) -> usize {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Decodes a picture, or finds it in the cache; `None` if it is damaged.
+    pub fn get(&self, index: usize) -> Option<Arc<RgbImage>> {
+        if let Some(known) = self.decoded[index].get() {
+            return known.clone();
+        }
+        let picture = match image::open(&self.paths[index]) {
+            Ok(picture) => Some(Arc::new(picture.to_rgb8())),
+            Err(error) => {
+                eprintln!("skipping {}: {error}", self.paths[index].display());
+                self.damaged.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        };
+        let num_bytes = picture.as_ref().map_or(0, |p| p.as_raw().len());
+        let take = |left: usize| left.checked_sub(num_bytes);
+        let fits = (self.cache_left)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_ok();
+        if fits {
+            return self.decoded[index].get_or_init(|| picture).clone();
+        }
+        picture
+    }
+}
+
+fn list_pictures(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), DataError> {
+    let failed = |source| DataError::Folder {
+        path: folder.to_owned(),
+        source,
+    };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            list_pictures(&path, paths)?;
+        } else if is_picture(&path) {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_picture(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    ["jpg", "jpeg", "png", "webp"].iter().any(|e| extension == *e)
+}
+
+/// A square crop and its mask.
+#[derive(Debug)]
+pub struct Sample {
+    /// `size_px` × `size_px`.
+    pub image: RgbImage,
+    /// Same size, 1 = hole.
+    pub mask: Mask,
+}
+
+/// Draws samples by number: the same number is the same sample, whoever draws it.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    pictures: Arc<Pictures>,
+    /// Indices of the pictures to draw from.
+    range: std::ops::Range<usize>,
+    data: DataConfig,
+    size_px: u32,
+    seed: u64,
+}
+
+impl Sampler {
+    /// Draws from the pictures of `range` in a fixed pseudo-random order.
+    pub fn new(
+        pictures: Arc<Pictures>,
+        range: std::ops::Range<usize>,
+        data: DataConfig,
+        size_px: u32,
+        seed: u64,
+    ) -> Self {
+        Self {
+            pictures,
+            range,
+            data,
+            size_px,
+            seed,
+        }
+    }
+
+    /// Sample number `index`. Damaged pictures give their place to another one; `None` after 64
+    /// damaged ones in a row.
+    pub fn sample(&self, index: u64) -> Option<Sample> {
+        let mut random = Random::new(stream(self.seed, index));
+        let picture = (0..64).find_map(|_| {
+            let pick = random.below(self.range.len() as u64) as usize;
+            self.pictures.get(shuffled(self.range.start + pick, self.pictures.len()))
+        })?;
+        let image = random_crop(&picture, self.data.min_crop, self.size_px, &mut random);
+        let mask_seed = random.bits();
+        let mask = if random.unit() < self.data.rectangle_fraction {
+            RectangleMask::default().generate(self.size_px, self.size_px, mask_seed)
+        } else {
+            FreeFormMask::default().generate(self.size_px, self.size_px, mask_seed)
+        };
+        Some(Sample { image, mask })
+    }
+}
+
+/// A fixed permutation of `0..len`, so that a range of it is no folder in particular.
+fn shuffled(index: usize, len: usize) -> usize {
+    // A multiplier near the golden section of `len` that shares no divisor with it.
+    let mut multiplier = (len as f64 * 0.618) as usize | 1;
+    while gcd(multiplier, len) != 1 {
+        multiplier += 2;
+    }
+    (index * multiplier) % len
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+fn random_crop(picture: &RgbImage, min_crop: f64, size_px: u32, random: &mut Random) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let short = width.min(height) as f64;
+    let side = (short * (min_crop + (1.0 - min_crop) * random.unit())).max(1.0);
+    let left = random.unit() * (width as f64 - side);
+    let top = random.unit() * (height as f64 - side);
+    let mut crop = resize_area(picture, (left, top, side, side), size_px, size_px);
+    if random.unit() < 0.5 {
+        image::imageops::flip_horizontal_in_place(&mut crop);
+    }
+    crop
+}
+
+/// Resizes the rectangle (left, top, width, height) of `picture` with an area filter when
+/// shrinking and a bilinear one when growing.
+pub fn resize_area(
+    picture: &RgbImage,
+    (left, top, width, height): (f64, f64, f64, f64),
+    out_width: u32,
+    out_height: u32,
+) -> RgbImage {
+    let filter = if width > out_width as f64 {
+        FilterType::Box
+    } else {
+        FilterType::Bilinear
+    };
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(filter))
+        .crop(left, top, width, height);
+    let mut out = Image::new(out_width, out_height, PixelType::U8x3);
+    Resizer::new()
+        .resize(picture, &mut out, &options)
+        .expect("the rectangle lies inside the picture, and both hold 8-bit RGB");
+    RgbImage::from_raw(out_width, out_height, out.into_vec()).expect("sizes agree")
+}
+
+/// A batch of samples on a device.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// `[batch, 3, size, size]` in [-1, 1].
+    pub image: Tensor<4>,
+    /// `[batch, 1, size, size]`, 1 = hole.
+    pub mask: Tensor<4>,
+}
+
+impl Batch {
+    /// Stacks samples of one size.
+    ///
+    /// # Panics
+    ///
+    /// If `samples` is empty or their sizes differ.
+    pub fn new(samples: &[Sample], device: &Device) -> Self {
+        let (width, height) = samples[0].image.dimensions();
+        let (width, height) = (width as usize, height as usize);
+        let num_pixels = width * height;
+        let mut image = vec![0.0f32; samples.len() * 3 * num_pixels];
+        let mut mask = Vec::with_capacity(samples.len() * num_pixels);
+        for (planes, sample) in image.chunks_exact_mut(3 * num_pixels).zip(samples) {
+            assert_eq!(sample.image.dimensions(), (width as u32, height as u32));
+            for (i, pixel) in sample.image.pixels().enumerate() {
+                for (channel, &value) in pixel.0.iter().enumerate() {
+                    planes[channel * num_pixels + i] = value as f32 / 127.5 - 1.0;
+                }
+            }
+            mask.extend(sample.mask.as_bytes().iter().map(|&hole| hole as f32));
+        }
+        let shape = |channels| [samples.len(), channels, height, width];
+        Self {
+            image: Tensor::from_data(TensorData::new(image, shape(3)), device),
+            mask: Tensor::from_data(TensorData::new(mask, shape(1)), device),
+        }
+    }
+}
+
+/// Worker threads that keep a few samples ready. Sample order does not depend on their number.
+#[derive(Debug)]
+pub struct Loader {
+    queues: Vec<Receiver<Option<Sample>>>,
+    next: usize,
+}
+
+impl Loader {
+    /// Starts drawing at sample number `first`. The threads end when the loader is dropped.
+    pub fn start(sampler: Sampler, first: u64) -> Self {
+        let num_workers = sampler.data.num_workers.max(1);
+        let queues = (0..num_workers)
+            .map(|worker| {
+                let (sender, queue) = bounded(8);
+                let sampler = sampler.clone();
+                std::thread::spawn(move || {
+                    let mut index = first + worker as u64;
+                    while sender.send(sampler.sample(index)).is_ok() {
+                        index += num_workers as u64;
+                    }
+                });
+                queue
+            })
+            .collect();
+        Self { queues, next: 0 }
+    }
+
+    /// The next samples in order; `None` when the pictures turned out to be damaged.
+    pub fn next_samples(&mut self, count: usize) -> Option<Vec<Sample>> {
+        (0..count)
+            .map(|_| {
+                let queue = &self.queues[self.next];
+                self.next = (self.next + 1) % self.queues.len();
+                queue.recv().ok().flatten()
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,6 @@
+//! Training of T-MAD.
+pub mod config;
+pub mod data;
+pub mod ema;
+pub mod losses;
+pub mod trainer;

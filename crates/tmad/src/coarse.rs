@@ -1,0 +1,100 @@
+//! Coarse network (Section III-A): guesses the structure of the hole.
+
+use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
+use burn::module::Module;
+use burn::tensor::ops::PadMode;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// Sizes of the coarse network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoarseConfig {
+    /// Channels from full resolution down to the bottleneck; each step halves the resolution.
+    /// Default 16, 32, 64, 128.
+    pub widths: Vec<usize>,
+    /// Residual blocks at the bottleneck. Default 8 (as EdgeConnect).
+    pub num_residual: usize,
+    /// Dilation of the residual blocks. Default 2 (as EdgeConnect).
+    pub dilation: usize,
+    /// Channels from which CARAFE predicts its kernels. Default 64 (as mmcv).
+    pub carafe_channels: usize,
+}
+
+impl Default for CoarseConfig {
+    fn default() -> Self {
+        Self {
+            widths: vec![16, 32, 64, 128],
+            num_residual: 8,
+            dilation: 2,
+            carafe_channels: 64,
+        }
+    }
+}
+
+/// Encoder, dilated residual blocks and CARAFE decoder, without skip connections.
+#[derive(Module, Debug)]
+pub struct Coarse {
+    input: Conv2d,
+    down: Vec<Down>,
+    res: Vec<Residual>,
+    up: Vec<Up>,
+    output: Conv2d,
+}
+
+impl Coarse {
+    /// Creates the network with fresh weights.
+    ///
+    /// # Panics
+    ///
+    /// If `config.widths` is empty.
+    pub fn new(config: &CoarseConfig, init: &mut Initializer) -> Self {
+        let widths = &config.widths;
+        let bottleneck = *widths.last().expect("the coarse network needs a width");
+        Self {
+            input: Conv2d::new(init, 4, widths[0], 1),
+            down: (widths.windows(2))
+                .map(|pair| Down::new(init, pair[0], pair[1]))
+                .collect(),
+            res: (0..config.num_residual)
+                .map(|_| Residual::new(init, bottleneck, config.dilation))
+                .collect(),
+            up: (widths.windows(2).rev())
+                .map(|pair| Up::new(init, pair[1], 0, pair[0], 2, config.carafe_channels))
+                .collect(),
+            output: Conv2d::new(init, widths[0], 3, 1).linear(),
+        }
+    }
+
+    /// Guesses the whole picture I_s; only its hole is used.
+    ///
+    /// # Shapes
+    ///
+    /// `masked_image` `[batch, 3, height, width]` in [-1, 1] with 0 in the hole, `mask`
+    /// `[batch, 1, height, width]` with 1 in the hole; the result is
+    /// `[batch, 3, height, width]`. Any size: the sides are padded to a multiple of the
+    /// network's stride by repeating the border, and cropped afterwards.
+    pub fn forward(&self, masked_image: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
+        let [batch, _, height, width] = masked_image.dims();
+        let stride = 1 << self.down.len();
+        let padding = |side: usize| (0, side.next_multiple_of(stride) - side);
+        let padding = [padding(height), padding(width)];
+        let mut x = Tensor::cat(vec![masked_image, mask], 1);
+        if padding != [(0, 0); 2] {
+            x = x.pad(padding, PadMode::Edge);
+        }
+        x = self.input.forward(x);
+        for block in &self.down {
+            x = block.forward(x);
+        }
+        for block in &self.res {
+            x = block.forward(x);
+        }
+        for block in &self.up {
+            x = block.convolve(block.upsample(x));
+        }
+        self.output
+            .forward(x)
+            .slice([0..batch, 0..3, 0..height, 0..width])
+    }
+}

@@ -1,0 +1,264 @@
+//! The blocks that both networks are made of (spec of the paper's Section III, PGGAN's blocks,
+//! CARAFE's upsampling).
+//!
+//! Every convolution has a bias and zero padding that keeps the size (before striding). Leaky
+//! ReLU follows every convolution except where [`Conv2d::linear`] says otherwise.
+
+use burn::module::{Module, Param};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use inpaint_core::random::Random;
+use tmad_ops::{CARAFE_TAPS, Conv2dOptions};
+
+/// Slope of every leaky ReLU for negative values (Section III-A).
+pub const NEGATIVE_SLOPE: f32 = 0.2;
+
+/// Where a network's initial weights come from: one seeded sequence, drawn in the order in which
+/// the layers are created, on the CPU, so that a seed means the same network on every device.
+pub struct Initializer<'a> {
+    random: Random,
+    device: &'a Device,
+}
+
+impl<'a> Initializer<'a> {
+    /// Starts the sequence of `seed` for parameters on `device`.
+    pub fn new(seed: u64, device: &'a Device) -> Self {
+        Self {
+            random: Random::new(seed),
+            device,
+        }
+    }
+
+    fn parameter<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        mut draw: impl FnMut(&mut Random) -> f64,
+    ) -> Param<Tensor<D>> {
+        let values: Vec<f32> = (0..shape.iter().product::<usize>())
+            .map(|_| draw(&mut self.random) as f32)
+            .collect();
+        Param::from_data(TensorData::new(values, shape), self.device)
+    }
+}
+
+/// A square convolution.
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    /// `[out_channels, in_channels, k, k]`
+    pub weight: Param<Tensor<4>>,
+    /// `[out_channels]`
+    pub bias: Param<Tensor<1>>,
+    #[module(skip)]
+    options: Conv2dOptions,
+}
+
+impl Conv2d {
+    /// `in_channels` → `out_channels` with a `kernel` × `kernel` window, He-initialised for leaky
+    /// ReLU: normal with standard deviation √(2 / (1.04 · fan-in)), zero bias.
+    pub fn new(
+        init: &mut Initializer,
+        in_channels: usize,
+        out_channels: usize,
+        kernel: usize,
+    ) -> Self {
+        let fan_in = (in_channels * kernel * kernel) as f64;
+        let slope = NEGATIVE_SLOPE as f64;
+        let deviation = (2.0 / ((1.0 + slope * slope) * fan_in)).sqrt();
+        Self::with_weight(init, [out_channels, in_channels, kernel, kernel], |random| {
+            deviation * random.normal()
+        })
+    }
+
+    fn with_weight(
+        init: &mut Initializer,
+        shape: [usize; 4],
+        draw: impl FnMut(&mut Random) -> f64,
+    ) -> Self {
+        Self {
+            weight: init.parameter(shape, draw),
+            bias: init.parameter([shape[0]], |_| 0.0),
+            options: Conv2dOptions {
+                stride: 1,
+                padding: shape[2] / 2,
+                dilation: 1,
+                negative_slope: Some(NEGATIVE_SLOPE),
+            },
+        }
+    }
+
+    /// Without leaky ReLU.
+    pub fn linear(mut self) -> Self {
+        self.options.negative_slope = None;
+        self
+    }
+
+    /// With this step between outputs.
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.options.stride = stride;
+        self
+    }
+
+    /// With this zero padding on each side instead of half the kernel.
+    pub fn padding(mut self, padding: usize) -> Self {
+        self.options.padding = padding;
+        self
+    }
+
+    /// With this distance between kernel taps, and the padding that keeps the size of a 3×3
+    /// convolution.
+    pub fn dilation(mut self, dilation: usize) -> Self {
+        self.options.dilation = dilation;
+        self.options.padding = dilation;
+        self
+    }
+
+    /// Applies the convolution and, unless linear, leaky ReLU.
+    ///
+    /// # Shapes
+    ///
+    /// `[batch, in_channels, height, width]` → `[batch, out_channels, height', width']`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        tmad_ops::conv2d(x, self.weight.val(), self.bias.val(), self.options)
+    }
+}
+
+/// Halves the resolution: 3×3 a→a, then 3×3 a→b of which every second pixel is kept (PGGAN's
+/// discriminator block with nearest-neighbour halving).
+///
+/// The halving is done as a stride of the second convolution, which is the same for even sides.
+#[derive(Module, Debug)]
+pub struct Down {
+    conv1: Conv2d,
+    conv2: Conv2d,
+}
+
+impl Down {
+    /// `in_channels` → `out_channels`.
+    pub fn new(init: &mut Initializer, in_channels: usize, out_channels: usize) -> Self {
+        Self {
+            conv1: Conv2d::new(init, in_channels, in_channels, 3),
+            conv2: Conv2d::new(init, in_channels, out_channels, 3).stride(2),
+        }
+    }
+
+    /// `[batch, a, height, width]` → `[batch, b, ⌈height/2⌉, ⌈width/2⌉]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.conv2.forward(self.conv1.forward(x))
+    }
+}
+
+/// Residual block of EdgeConnect: x + conv(lrelu(dilated conv(x))).
+#[derive(Module, Debug)]
+pub struct Residual {
+    conv1: Conv2d,
+    conv2: Conv2d,
+}
+
+impl Residual {
+    /// `channels` → `channels`; the second convolution starts at a tenth of He's deviation, so
+    /// that a deep stack starts near the identity.
+    pub fn new(init: &mut Initializer, channels: usize, dilation: usize) -> Self {
+        let deviation = 0.1 * (2.0 / (1.04 * (channels * 9) as f64)).sqrt();
+        Self {
+            conv1: Conv2d::new(init, channels, channels, 3).dilation(dilation),
+            conv2: Conv2d::with_weight(init, [channels, channels, 3, 3], |random| {
+                deviation * random.normal()
+            })
+            .linear(),
+        }
+    }
+
+    /// Same shape in and out.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = self.conv2.forward(self.conv1.forward(x.clone()));
+        x + y
+    }
+}
+
+/// Content-aware upsampling ×2 (CARAFE, Wang et al., ICCV 2019, as mmcv implements it): a small
+/// branch predicts, for every output pixel, the 5×5 kernel that reassembles it.
+#[derive(Module, Debug)]
+pub struct Carafe {
+    compressor: Conv2d,
+    encoder: Conv2d,
+}
+
+impl Carafe {
+    /// Upsamples `channels`, predicting the kernels from `compressed_channels`.
+    pub fn new(init: &mut Initializer, channels: usize, compressed_channels: usize) -> Self {
+        // Xavier-uniform and N(0, 0.001), as mmcv: the first kernels are nearly box filters.
+        let bound = (6.0 / (channels + compressed_channels) as f64).sqrt();
+        Self {
+            compressor: Conv2d::with_weight(init, [compressed_channels, channels, 1, 1], |random| {
+                bound * (2.0 * random.unit() - 1.0)
+            })
+            .linear(),
+            encoder: Conv2d::with_weight(
+                init,
+                [4 * CARAFE_TAPS, compressed_channels, 3, 3],
+                |random| 0.001 * random.normal(),
+            )
+            .linear(),
+        }
+    }
+
+    /// `[batch, channels, height, width]` → `[batch, channels, 2·height, 2·width]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let kernels = self.encoder.forward(self.compressor.forward(x.clone()));
+        let kernels = softmax(pixel_shuffle(kernels), 1);
+        tmad_ops::carafe(x, kernels)
+    }
+}
+
+/// `[batch, 4c, h, w]` → `[batch, c, 2h, 2w]` with out[c, 2y+i, 2x+j] = in[4c + 2i + j, y, x].
+pub fn pixel_shuffle(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    x.reshape([batch, channels / 4, 2, 2, height, width])
+        .permute([0, 1, 4, 2, 5, 3])
+        .reshape([batch, channels / 4, 2 * height, 2 * width])
+}
+
+/// Up-block of PGGAN's generator with CARAFE in the place of nearest-neighbour doubling:
+/// upsample (if the scale is 2), concatenate a skip connection (if there is one), 3×3, 3×3.
+#[derive(Module, Debug)]
+pub struct Up {
+    carafe: Option<Carafe>,
+    conv1: Conv2d,
+    conv2: Conv2d,
+}
+
+impl Up {
+    /// `in_channels` (upsampled if `scale` is 2) plus `skip_channels` → `out_channels`.
+    ///
+    /// # Panics
+    ///
+    /// If `scale` is neither 1 nor 2.
+    pub fn new(
+        init: &mut Initializer,
+        in_channels: usize,
+        skip_channels: usize,
+        out_channels: usize,
+        scale: usize,
+        carafe_channels: usize,
+    ) -> Self {
+        assert!(matches!(scale, 1 | 2), "an up-block scales by 1 or 2, not {scale}");
+        Self {
+            carafe: (scale == 2).then(|| Carafe::new(init, in_channels, carafe_channels)),
+            conv1: Conv2d::new(init, in_channels + skip_channels, out_channels, 3),
+            conv2: Conv2d::new(init, out_channels, out_channels, 3),
+        }
+    }
+
+    /// The first step: doubles the resolution if this block does.
+    pub fn upsample(&self, x: Tensor<4>) -> Tensor<4> {
+        match &self.carafe {
+            Some(carafe) => carafe.forward(x),
+            None => x,
+        }
+    }
+
+    /// The rest: both convolutions, on the upsampled map with its skip connection behind it.
+    pub fn convolve(&self, x: Tensor<4>) -> Tensor<4> {
+        self.conv2.forward(self.conv1.forward(x))
+    }
+}

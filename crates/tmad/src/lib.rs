@@ -1,0 +1,5 @@
+//! T-MAD image inpainting.
+pub mod coarse;
+pub mod layers;
+pub mod model;
+pub mod weights;
