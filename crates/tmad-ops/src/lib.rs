@@ -1,1 +1,3 @@
 //! Convolution and CARAFE operations for T-MAD.
+
+pub mod kernels;
