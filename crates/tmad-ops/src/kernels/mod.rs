@@ -3,9 +3,19 @@
 //! Tensors are contiguous NCHW f32. Every function checks the lengths of its slices and
 //! panics on a mismatch. Results do not depend on the number of threads.
 
+mod direct;
+mod layout;
+mod panels;
 pub mod reference;
+mod scratch;
 mod shape;
+mod simd;
+mod tile;
 
+pub use simd::Level;
+
+use layout::Epilogue;
+use panels::Panels;
 use shape::check_len;
 pub use shape::{Activation, CARAFE_TAPS, CarafeShape, Conv2dShape};
 
@@ -98,10 +108,10 @@ pub fn conv2d<'a>(
         }
     };
     check_len("weight", weight.len(), shape.weight_len());
-    store(
-        &reference::conv2d(shape, x, weight, bias, residual, act),
-        out,
-    );
+    let level = Level::current();
+    let panels = Panels::forward(weight, shape, level.lanes());
+    let epilogue = Epilogue::new(bias, residual, act);
+    direct::Plan::forward(shape, level).run(level, x, &panels, epilogue, out);
 }
 
 fn store(values: &[f64], out: &mut [f32]) {
@@ -128,10 +138,10 @@ pub fn conv2d_backward_input(
     check_len("grad_out", grad_out.len(), shape.output_len());
     check_len("weight", weight.len(), shape.weight_len());
     check_len("grad_in", grad_in.len(), shape.input_len());
-    store(
-        &reference::conv2d_backward_input(shape, grad_out, weight),
-        grad_in,
-    );
+    let level = Level::current();
+    let panels = Panels::turned(weight, shape, level.lanes());
+    let plan = direct::Plan::backward_input(shape, level);
+    plan.run(level, grad_out, &panels, Epilogue::none(), grad_in);
 }
 
 /// Gradients of a convolution with respect to its weight and bias; both are overwritten.
