@@ -23,8 +23,8 @@ impl Panels {
         lanes: usize,
         value: impl Fn(usize, usize) -> f32,
     ) -> Self {
-        let mut data = AlignedBuf::zeroed(rows * columns.next_multiple_of(lanes));
-        let slice = data.as_mut_slice();
+        let mut panels = Self::zeroed(rows, columns, lanes);
+        let slice = panels.data.as_mut_slice();
         let mut panel = 0;
         for first in (0..columns).step_by(2 * lanes) {
             let width = (columns - first).next_multiple_of(lanes).min(2 * lanes);
@@ -36,12 +36,23 @@ impl Panels {
             }
             panel += rows * width;
         }
+        panels
+    }
+
+    /// The matrix of zeros.
+    pub(crate) fn zeroed(rows: usize, columns: usize, lanes: usize) -> Self {
+        let data = AlignedBuf::zeroed(rows * columns.next_multiple_of(lanes));
         Self {
             data,
             lanes,
             rows,
             columns,
         }
+    }
+
+    /// The elements, panel by panel.
+    pub(crate) fn data_mut(&mut self) -> &mut [f32] {
+        self.data.as_mut_slice()
     }
 
     /// Rows `[tap][in_channel]`, columns `out_channel`: for the convolution itself.
