@@ -132,9 +132,7 @@ fn main() {
             conv2d_backward_input(&s, &grad_out, &weight, &mut grad_in)
         }));
         let grad_w = speed(seconds(|| {
-            if size < &0 {
-                conv2d_backward_weight(&s, &x, &grad_out, &mut grad_weight, Some(&mut bias.clone()))
-            }
+            conv2d_backward_weight(&s, &x, &grad_out, &mut grad_weight, Some(&mut bias.clone()))
         }));
         println!("{name:34} {forward:8.1} {grad_x:8.1} {grad_w:8.1}");
     }

@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 
 use super::layout::Epilogue;
 use super::panels::Panels;
+use super::plan::Plan;
 use super::shape::{Activation, Conv2dShape, check_len};
 use super::simd::Level;
-use super::{direct, reference, winograd};
+use super::{direct, weight_grad, winograd};
 
 /// Convolution weights prepared once, when a model is loaded.
 ///
@@ -169,7 +170,14 @@ pub fn conv2d_with<'a>(
     match algorithm {
         Algorithm::Direct => {
             let panels = weight.panels(|w| &w.direct, |w| Panels::forward(w, shape, level.lanes()));
-            direct::Plan::forward(shape, level).run(level, x, &panels, epilogue, out);
+            direct::run(
+                &Plan::forward(shape, level),
+                level,
+                x,
+                &panels,
+                epilogue,
+                out,
+            );
         }
         Algorithm::Winograd => {
             let layout = winograd::WeightLayout::forward(shape);
@@ -225,8 +233,8 @@ pub fn conv2d_backward_input(
         return;
     }
     let panels = Panels::turned(weight, shape, level.lanes());
-    let plan = direct::Plan::backward_input(shape, level);
-    plan.run(level, grad_out, &panels, Epilogue::none(), grad_in);
+    let plan = Plan::backward_input(shape, level);
+    direct::run(&plan, level, grad_out, &panels, Epilogue::none(), grad_in);
 }
 
 /// The convolution that is the gradient of the input, where there is one: stride 1, and not
@@ -259,16 +267,8 @@ pub fn conv2d_backward_weight(
     check_len("x", x.len(), shape.input_len());
     check_len("grad_out", grad_out.len(), shape.output_len());
     check_len("grad_weight", grad_weight.len(), shape.weight_len());
-    let (weight, bias) = reference::conv2d_backward_weight(shape, x, grad_out);
-    store(&weight, grad_weight);
-    if let Some(grad_bias) = grad_bias {
+    if let Some(grad_bias) = &grad_bias {
         check_len("grad_bias", grad_bias.len(), shape.out_channels);
-        store(&bias, grad_bias);
     }
-}
-
-fn store(values: &[f64], out: &mut [f32]) {
-    for (out, &value) in out.iter_mut().zip(values) {
-        *out = value as f32;
-    }
+    weight_grad::run(shape, Level::current(), x, grad_out, grad_weight, grad_bias);
 }

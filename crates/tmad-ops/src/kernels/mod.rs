@@ -9,11 +9,13 @@ mod direct;
 mod layout;
 mod matmul;
 mod panels;
+mod plan;
 pub mod reference;
 mod scratch;
 mod shape;
 mod simd;
 mod tile;
+mod weight_grad;
 mod winograd;
 
 pub use carafe::{carafe, carafe_backward};

@@ -78,6 +78,11 @@ impl Panels {
         self.rows * self.columns
     }
 
+    /// Columns with a meaning.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// Columns, rounded up to whole vectors.
     pub(crate) fn pitch(&self) -> usize {
         self.columns.next_multiple_of(self.lanes)
