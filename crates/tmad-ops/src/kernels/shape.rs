@@ -127,6 +127,11 @@ impl CarafeShape {
         4 * self.input_len()
     }
 
+    /// Floating point operations of the reassembly, two per multiply-add.
+    pub fn flops(&self) -> u64 {
+        2 * (CARAFE_TAPS * self.output_len()) as u64
+    }
+
     /// Elements of the kernels, `[batch, 25, 2·height, 2·width]`.
     pub fn kernels_len(&self) -> usize {
         4 * self.batch * CARAFE_TAPS * self.height * self.width

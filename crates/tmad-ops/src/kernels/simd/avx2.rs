@@ -97,6 +97,32 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    fn interleave(self, other: Self) -> (Self, Self) {
+        // SAFETY: see above.
+        unsafe {
+            let low = _mm256_unpacklo_ps(self.0, other.0);
+            let high = _mm256_unpackhi_ps(self.0, other.0);
+            (
+                Self(_mm256_permute2f128_ps::<0x20>(low, high)),
+                Self(_mm256_permute2f128_ps::<0x31>(low, high)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn deinterleave(self, other: Self) -> (Self, Self) {
+        // SAFETY: see above.
+        unsafe {
+            let low = _mm256_permute2f128_ps::<0x20>(self.0, other.0);
+            let high = _mm256_permute2f128_ps::<0x31>(self.0, other.0);
+            (
+                Self(_mm256_shuffle_ps::<0x88>(low, high)),
+                Self(_mm256_shuffle_ps::<0xDD>(low, high)),
+            )
+        }
+    }
+
+    #[inline(always)]
     unsafe fn transpose(src: *const f32, src_step: usize, dst: *mut f32, dst_step: usize) {
         // SAFETY: see above. Rows i and i+4 are loaded into the two halves of one register,
         // so that only 4×4 transposes inside 128-bit lanes remain.

@@ -87,6 +87,32 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
+    fn interleave(self, other: Self) -> (Self, Self) {
+        // SAFETY: see above.
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+            (
+                Self(_mm512_permutex2var_ps(self.0, low, other.0)),
+                Self(_mm512_permutex2var_ps(self.0, high, other.0)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn deinterleave(self, other: Self) -> (Self, Self) {
+        // SAFETY: see above.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+            (
+                Self(_mm512_permutex2var_ps(self.0, even, other.0)),
+                Self(_mm512_permutex2var_ps(self.0, odd, other.0)),
+            )
+        }
+    }
+
+    #[inline(always)]
     unsafe fn transpose(src: *const f32, src_step: usize, dst: *mut f32, dst_step: usize) {
         // SAFETY: see above. Rows i and i+4, 8, 12 are loaded into the four quarters of one
         // register, so that only 4×4 transposes inside 128-bit lanes remain.

@@ -66,6 +66,12 @@ pub(crate) trait Vector: Copy + 'static {
     /// The smaller of both, `other` where one is NaN.
     fn min(self, other: Self) -> Self;
 
+    /// `self[0], other[0], self[1], other[1], …` as two vectors.
+    fn interleave(self, other: Self) -> (Self, Self);
+
+    /// The elements at even and at odd places of `self` followed by `other`.
+    fn deinterleave(self, other: Self) -> (Self, Self);
+
     /// `dst[i·dst_step + j] = src[j·src_step + i]` for `i, j < LANES`.
     ///
     /// # Safety

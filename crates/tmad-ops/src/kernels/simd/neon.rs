@@ -98,6 +98,28 @@ impl Vector for F32x4 {
     }
 
     #[inline(always)]
+    fn interleave(self, other: Self) -> (Self, Self) {
+        // SAFETY: see above.
+        unsafe {
+            (
+                Self(vzip1q_f32(self.0, other.0)),
+                Self(vzip2q_f32(self.0, other.0)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn deinterleave(self, other: Self) -> (Self, Self) {
+        // SAFETY: see above.
+        unsafe {
+            (
+                Self(vuzp1q_f32(self.0, other.0)),
+                Self(vuzp2q_f32(self.0, other.0)),
+            )
+        }
+    }
+
+    #[inline(always)]
     unsafe fn transpose(src: *const f32, src_step: usize, dst: *mut f32, dst_step: usize) {
         for i in 0..4 {
             for j in 0..4 {

@@ -83,6 +83,24 @@ impl Vector for F32x4 {
     }
 
     #[inline(always)]
+    fn interleave(self, other: Self) -> (Self, Self) {
+        let (a, b) = (self.0, other.0);
+        (
+            Self([a[0], b[0], a[1], b[1]]),
+            Self([a[2], b[2], a[3], b[3]]),
+        )
+    }
+
+    #[inline(always)]
+    fn deinterleave(self, other: Self) -> (Self, Self) {
+        let (a, b) = (self.0, other.0);
+        (
+            Self([a[0], a[2], b[0], b[2]]),
+            Self([a[1], a[3], b[1], b[3]]),
+        )
+    }
+
+    #[inline(always)]
     unsafe fn transpose(src: *const f32, src_step: usize, dst: *mut f32, dst_step: usize) {
         for i in 0..4 {
             for j in 0..4 {
