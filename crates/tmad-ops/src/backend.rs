@@ -24,7 +24,7 @@ pub trait TmadOps: Backend {
         options: Conv2dOptions,
     ) -> FloatTensor<Self>;
 
-    fn carafe(x: FloatTensor<Self>, kernels: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn carafe(x: FloatTensor<Self>, logits: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// What a device implements so that the operations can be trained on it: a forward pass that
@@ -52,7 +52,7 @@ pub trait TrainableOps: TmadOps {
 
     fn carafe_train(
         x: FloatTensor<Self>,
-        kernels: FloatTensor<Self>,
+        logits: FloatTensor<Self>,
         needs_grad: [bool; 2],
     ) -> (FloatTensor<Self>, Self::CarafeState);
 
@@ -128,20 +128,20 @@ impl<B: TrainableOps, C: CheckpointStrategy> TmadOps for Autodiff<B, C> {
         }
     }
 
-    fn carafe(x: FloatTensor<Self>, kernels: FloatTensor<Self>) -> FloatTensor<Self> {
-        let nodes = [x.node(), kernels.node()];
-        let needs_grad = [x.is_tracked(), kernels.is_tracked()];
-        let (x, kernels) = (x.into_primitive(), kernels.into_primitive());
+    fn carafe(x: FloatTensor<Self>, logits: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [x.node(), logits.node()];
+        let needs_grad = [x.is_tracked(), logits.is_tracked()];
+        let (x, logits) = (x.into_primitive(), logits.into_primitive());
         match CarafeBackward
             .prepare::<C>(nodes)
             .compute_bound()
             .stateful()
         {
             OpsKind::Tracked(prep) => {
-                let (y, state) = B::carafe_train(x, kernels, needs_grad);
+                let (y, state) = B::carafe_train(x, logits, needs_grad);
                 prep.finish(state, y)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::carafe(x, kernels)),
+            OpsKind::UnTracked(prep) => prep.finish(B::carafe(x, logits)),
         }
     }
 }

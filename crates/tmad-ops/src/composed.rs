@@ -2,7 +2,7 @@
 
 use crate::{CARAFE_KERNEL, CARAFE_TAPS, Conv2dOptions};
 use burn::tensor::Tensor;
-use burn::tensor::activation::leaky_relu;
+use burn::tensor::activation::{leaky_relu, softmax};
 use burn::tensor::module::{conv2d as burn_conv2d, unfold4d};
 use burn::tensor::ops::{ConvOptions, UnfoldOptions};
 
@@ -31,7 +31,7 @@ pub fn conv2d(
 ///
 /// Works at the low resolution, where the four output pixels of a source pixel share its 5×5
 /// window: a batched product `[channels, 25] × [25, 4]` per source pixel.
-pub fn carafe(x: Tensor<4>, kernels: Tensor<4>) -> Tensor<4> {
+pub fn carafe(x: Tensor<4>, logits: Tensor<4>) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     let num_pixels = height * width;
     let radius = CARAFE_KERNEL / 2;
@@ -39,10 +39,8 @@ pub fn carafe(x: Tensor<4>, kernels: Tensor<4>) -> Tensor<4> {
     let windows = unfold4d(x, [CARAFE_KERNEL; 2], options)
         .reshape([batch, channels, CARAFE_TAPS, num_pixels])
         .permute([0, 3, 1, 2]);
-    let kernels = kernels
-        .reshape([batch, CARAFE_TAPS, height, 2, width, 2])
-        .permute([0, 2, 4, 1, 3, 5])
-        .reshape([batch, num_pixels, CARAFE_TAPS, 4]);
+    let kernels = softmax(logits.reshape([batch, CARAFE_TAPS, 4, num_pixels]), 1)
+        .permute([0, 3, 1, 2]);
     windows
         .matmul(kernels)
         .reshape([batch, height, width, channels, 2, 2])

@@ -1,9 +1,68 @@
-//! The operations on Flex, Burn's pure-Rust CPU backend.
+//! The operations on Flex, Burn's pure-Rust CPU backend, with this crate's kernels.
 
 use crate::Conv2dOptions;
 use crate::backend::{TmadOps, TrainableOps};
+use crate::kernels::{self, Activation, CarafeShape, Conv2dShape};
+use crate::softmax::{kernels_from_logits, logits_gradient};
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
+use burn::tensor::{Shape, TensorData};
+use rayon::prelude::*;
+
+/// What the gradients of a convolution need; without activation the output is not among it.
+#[derive(Debug, Clone)]
+pub struct Conv2dState {
+    x: FlexTensor,
+    weight: FlexTensor,
+    activated: Option<(FlexTensor, f32)>,
+    shape: Conv2dShape,
+}
+
+/// What the gradients of CARAFE need: the kernels, not the logits.
+#[derive(Debug, Clone)]
+pub struct CarafeState {
+    x: FlexTensor,
+    kernels: FlexTensor,
+    shape: CarafeShape,
+}
+
+fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
+    tensor.layout().shape().dims()
+}
+
+/// The values of a tensor made contiguous before.
+fn values(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("contiguous f32")
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, Shape::from(dims)))
+}
+
+fn conv2d_shape(x: &FlexTensor, weight: &FlexTensor, options: Conv2dOptions) -> Conv2dShape {
+    let [batch, in_channels, height, width] = dims(x);
+    let [out_channels, _, kernel, _] = dims(weight);
+    Conv2dShape {
+        batch,
+        in_channels,
+        out_channels,
+        height,
+        width,
+        kernel,
+        stride: options.stride,
+        dilation: options.dilation,
+        padding: options.padding,
+    }
+}
+
+fn output_dims(shape: &Conv2dShape) -> [usize; 4] {
+    [
+        shape.batch,
+        shape.out_channels,
+        shape.out_height(),
+        shape.out_width(),
+    ]
+}
 
 impl TmadOps for Flex {
     fn conv2d(
@@ -12,49 +71,154 @@ impl TmadOps for Flex {
         bias: FlexTensor,
         options: Conv2dOptions,
     ) -> FlexTensor {
-        todo!()
+        let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
+        let shape = conv2d_shape(&x, &weight, options);
+        let activation = match options.negative_slope {
+            Some(slope) => Activation::LeakyRelu(slope),
+            None => Activation::None,
+        };
+        let mut out = vec![0.0; shape.output_len()];
+        kernels::conv2d(
+            &shape,
+            values(&x),
+            values(&weight),
+            Some(values(&bias)),
+            None,
+            activation,
+            &mut out,
+        );
+        tensor(out, output_dims(&shape))
     }
 
-    fn carafe(x: FlexTensor, kernels: FlexTensor) -> FlexTensor {
-        todo!()
+    fn carafe(x: FlexTensor, logits: FlexTensor) -> FlexTensor {
+        Self::carafe_train(x, logits, [false; 2]).0
     }
 }
 
 impl TrainableOps for Flex {
-    type Conv2dState = (FlexTensor, FlexTensor, FlexTensor);
-    type CarafeState = (FlexTensor, FlexTensor);
+    type Conv2dState = Conv2dState;
+    type CarafeState = CarafeState;
 
     fn conv2d_train(
         x: FlexTensor,
         weight: FlexTensor,
         bias: FlexTensor,
         options: Conv2dOptions,
-        needs_grad: [bool; 3],
+        _: [bool; 3],
     ) -> (FlexTensor, Self::Conv2dState) {
-        todo!()
+        let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
+        let y = <Self as TmadOps>::conv2d(x.clone(), weight.clone(), bias, options);
+        let state = Conv2dState {
+            shape: conv2d_shape(&x, &weight, options),
+            activated: options.negative_slope.map(|slope| (y.clone(), slope)),
+            x,
+            weight,
+        };
+        (y, state)
     }
 
     fn conv2d_backward(
         state: Self::Conv2dState,
         grad: FlexTensor,
-        needs_grad: [bool; 3],
+        [needs_x, needs_weight, needs_bias]: [bool; 3],
     ) -> [Option<FlexTensor>; 3] {
-        todo!()
+        let Conv2dState {
+            x,
+            weight,
+            activated,
+            shape,
+        } = state;
+        let mut grad = grad.to_contiguous();
+        if let Some((y, slope)) = activated {
+            grad = tensor(
+                through_leaky_relu(values(&grad), values(&y), slope),
+                output_dims(&shape),
+            );
+        }
+        let grad_x = needs_x.then(|| {
+            let mut out = vec![0.0; shape.input_len()];
+            kernels::conv2d_backward_input(&shape, values(&grad), values(&weight), &mut out);
+            tensor(out, dims::<4>(&x))
+        });
+        if !needs_weight && !needs_bias {
+            return [grad_x, None, None];
+        }
+        let mut grad_weight = vec![0.0; shape.weight_len()];
+        let mut grad_bias = vec![0.0; shape.out_channels];
+        kernels::conv2d_backward_weight(
+            &shape,
+            values(&x),
+            values(&grad),
+            &mut grad_weight,
+            Some(&mut grad_bias),
+        );
+        [
+            grad_x,
+            needs_weight.then(|| tensor(grad_weight, dims::<4>(&weight))),
+            needs_bias.then(|| tensor(grad_bias, [shape.out_channels])),
+        ]
     }
 
     fn carafe_train(
         x: FlexTensor,
-        kernels: FlexTensor,
-        needs_grad: [bool; 2],
+        logits: FlexTensor,
+        _: [bool; 2],
     ) -> (FlexTensor, Self::CarafeState) {
-        todo!()
+        let (x, logits) = (x.to_contiguous(), logits.to_contiguous());
+        let [batch, channels, height, width] = dims(&x);
+        let shape = CarafeShape {
+            batch,
+            channels,
+            height,
+            width,
+        };
+        let weights = kernels_from_logits(values(&logits), [batch, height, width]);
+        let mut out = vec![0.0; shape.output_len()];
+        kernels::carafe(&shape, values(&x), &weights, &mut out);
+        let kernels_dims = [batch, crate::CARAFE_TAPS, 2 * height, 2 * width];
+        let state = CarafeState {
+            x,
+            kernels: tensor(weights, kernels_dims),
+            shape,
+        };
+        (tensor(out, [batch, channels, 2 * height, 2 * width]), state)
     }
 
     fn carafe_backward(
         state: Self::CarafeState,
         grad: FlexTensor,
-        needs_grad: [bool; 2],
+        [needs_x, needs_logits]: [bool; 2],
     ) -> [Option<FlexTensor>; 2] {
-        todo!()
+        let CarafeState { x, kernels, shape } = state;
+        let grad = grad.to_contiguous();
+        let mut grad_x = vec![0.0; shape.input_len()];
+        let mut grad_kernels = vec![0.0; shape.kernels_len()];
+        kernels::carafe_backward(
+            &shape,
+            values(&x),
+            values(&kernels),
+            values(&grad),
+            &mut grad_x,
+            &mut grad_kernels,
+        );
+        let size = [shape.batch, shape.height, shape.width];
+        [
+            needs_x.then(|| tensor(grad_x, dims::<4>(&x))),
+            needs_logits.then(|| {
+                let grad = logits_gradient(values(&kernels), &grad_kernels, size);
+                let logits_dims = [shape.batch, 4 * crate::CARAFE_TAPS, shape.height, shape.width];
+                tensor(grad, logits_dims)
+            }),
+        ]
     }
+}
+
+/// Gradient before a leaky ReLU from the one behind it and its output `y`, whose sign is that of
+/// its input.
+fn through_leaky_relu(grad: &[f32], y: &[f32], slope: f32) -> Vec<f32> {
+    grad.par_iter()
+        .zip(y)
+        .with_min_len(1 << 14)
+        .map(|(&g, &y)| if y < 0.0 { g * slope } else { g })
+        .collect()
 }

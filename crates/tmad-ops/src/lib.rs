@@ -9,8 +9,10 @@
 mod backend;
 pub mod composed;
 mod flex;
+pub mod kernels;
 #[cfg(feature = "libtorch")]
 mod libtorch;
+mod softmax;
 
 use backend::TmadOps;
 use burn::backend::{Dispatch, DispatchDevice};
@@ -78,40 +80,43 @@ pub fn conv2d(
     ))
 }
 
-/// CARAFE reassembly ×2 with 5×5 kernels (spec: Wang et al., ICCV 2019): every output pixel is
-/// the sum of the 5×5 input pixels around its source, weighted by its own kernel.
+/// CARAFE ×2 with 5×5 kernels (Wang et al., *CARAFE: Content-Aware ReAssembly of FEatures*,
+/// ICCV 2019): every output pixel is the sum of the 5×5 input pixels around its source, weighted
+/// by its own kernel.
 ///
-/// Taps outside the picture contribute nothing and the rest is not renormalised.
+/// `logits` become kernels by pixel shuffle and softmax over the 25 taps: the kernel of output
+/// pixel (2y+i, 2x+j) is softmax over t of logits[4t + 2i + j, y, x], with the taps t in row-major
+/// order from the top left. Taps outside the picture contribute nothing, and the others are not
+/// renormalised.
 ///
 /// # Shapes
 ///
-/// `x` is `[batch, channels, height, width]`, `kernels` `[batch, 25, 2·height, 2·width]` with the
-/// softmax already taken over the 25 taps (row-major from the top left); the result is
-/// `[batch, channels, 2·height, 2·width]`.
+/// `x` is `[batch, channels, height, width]`, `logits` `[batch, 100, height, width]`; the result
+/// is `[batch, channels, 2·height, 2·width]`.
 ///
 /// # Panics
 ///
 /// If the shapes do not agree.
-pub fn carafe(x: Tensor<4>, kernels: Tensor<4>) -> Tensor<4> {
+pub fn carafe(x: Tensor<4>, logits: Tensor<4>) -> Tensor<4> {
     let [batch, _, height, width] = x.dims();
     assert_eq!(
-        kernels.dims(),
-        [batch, CARAFE_TAPS, 2 * height, 2 * width],
-        "CARAFE kernels"
+        logits.dims(),
+        [batch, 4 * CARAFE_TAPS, height, width],
+        "CARAFE's logits"
     );
     if !has_kernels(&x.device()) {
-        return composed::carafe(x, kernels);
+        return composed::carafe(x, logits);
     }
     Tensor::from_dispatch(<Dispatch as TmadOps>::carafe(
         x.into_dispatch(),
-        kernels.into_dispatch(),
+        logits.into_dispatch(),
     ))
 }
 
+pub use kernels::CARAFE_TAPS;
+
 /// Side of CARAFE's reassembly window.
 pub const CARAFE_KERNEL: usize = 5;
-/// Taps of CARAFE's reassembly window.
-pub const CARAFE_TAPS: usize = CARAFE_KERNEL * CARAFE_KERNEL;
 
 fn has_kernels(device: &Device) -> bool {
     match device.as_dispatch() {

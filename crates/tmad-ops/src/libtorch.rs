@@ -86,7 +86,7 @@ fn leaky_relu(y: &Tensor, slope: f32) -> Tensor {
 
 /// As [`crate::composed::carafe`].
 fn carafe(inputs: &[Tensor; 2]) -> Tensor {
-    let [x, kernels] = inputs;
+    let [x, logits] = inputs;
     let (batch, channels, height, width) = x.size4().expect("four dimensions");
     let radius = (CARAFE_KERNEL / 2) as i64;
     let taps = CARAFE_TAPS as i64;
@@ -94,10 +94,10 @@ fn carafe(inputs: &[Tensor; 2]) -> Tensor {
         .im2col([CARAFE_KERNEL as i64; 2], [1, 1], [radius; 2], [1, 1])
         .reshape([batch, channels, taps, height * width])
         .permute([0, 3, 1, 2]);
-    let kernels = kernels
-        .reshape([batch, taps, height, 2, width, 2])
-        .permute([0, 2, 4, 1, 3, 5])
-        .reshape([batch, height * width, taps, 4]);
+    let kernels = logits
+        .reshape([batch, taps, 4, height * width])
+        .softmax(1, logits.kind())
+        .permute([0, 3, 1, 2]);
     windows
         .matmul(&kernels)
         .reshape([batch, height, width, channels, 2, 2])
@@ -119,8 +119,8 @@ impl TmadOps for LibTorch {
         })
     }
 
-    fn carafe(x: TchTensor, kernels: TchTensor) -> TchTensor {
-        TchTensor::new(carafe(&[x.tensor, kernels.tensor]))
+    fn carafe(x: TchTensor, logits: TchTensor) -> TchTensor {
+        TchTensor::new(carafe(&[x.tensor, logits.tensor]))
     }
 }
 
@@ -161,10 +161,10 @@ impl TrainableOps for LibTorch {
 
     fn carafe_train(
         x: TchTensor,
-        kernels: TchTensor,
+        logits: TchTensor,
         needs_grad: [bool; 2],
     ) -> (TchTensor, Self::CarafeState) {
-        let graph = Graph::record([&x, &kernels], needs_grad, carafe);
+        let graph = Graph::record([&x, &logits], needs_grad, carafe);
         (graph.value(), graph)
     }
 

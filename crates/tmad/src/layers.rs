@@ -5,7 +5,6 @@
 //! ReLU follows every convolution except where [`Conv2d::linear`] says otherwise.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::random::Random;
 use tmad_ops::{CARAFE_TAPS, Conv2dOptions};
@@ -204,18 +203,9 @@ impl Carafe {
 
     /// `[batch, channels, height, width]` → `[batch, channels, 2·height, 2·width]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let kernels = self.encoder.forward(self.compressor.forward(x.clone()));
-        let kernels = softmax(pixel_shuffle(kernels), 1);
-        tmad_ops::carafe(x, kernels)
+        let logits = self.encoder.forward(self.compressor.forward(x.clone()));
+        tmad_ops::carafe(x, logits)
     }
-}
-
-/// `[batch, 4c, h, w]` → `[batch, c, 2h, 2w]` with out[c, 2y+i, 2x+j] = in[4c + 2i + j, y, x].
-pub fn pixel_shuffle(x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    x.reshape([batch, channels / 4, 2, 2, height, width])
-        .permute([0, 1, 4, 2, 5, 3])
-        .reshape([batch, channels / 4, 2 * height, 2 * width])
 }
 
 /// Up-block of PGGAN's generator with CARAFE in the place of nearest-neighbour doubling:

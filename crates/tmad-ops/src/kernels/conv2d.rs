@@ -1,0 +1,274 @@
+//! The convolution and its gradients: checks, and the choice of an algorithm.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use super::layout::Epilogue;
+use super::panels::Panels;
+use super::plan::Plan;
+use super::shape::{Activation, Conv2dShape, check_len};
+use super::simd::Level;
+use super::{direct, weight_grad, winograd};
+
+/// Convolution weights prepared once, when a model is loaded.
+///
+/// What an algorithm needs is computed at its first use and kept, for the instruction set
+/// that was current when the weights were packed.
+#[derive(Debug, Clone)]
+pub struct PackedWeights {
+    out_channels: usize,
+    in_channels: usize,
+    kernel: usize,
+    plain: Vec<f32>,
+    level: Level,
+    direct: OnceLock<Panels>,
+    winograd: OnceLock<Panels>,
+}
+
+impl PackedWeights {
+    /// Prepares `weight`, `[out_channels, in_channels, kernel, kernel]`.
+    ///
+    /// # Panics
+    /// If the slice does not have that many elements.
+    pub fn new(weight: &[f32], out_channels: usize, in_channels: usize, kernel: usize) -> Self {
+        check_len(
+            "weight",
+            weight.len(),
+            out_channels * in_channels * kernel * kernel,
+        );
+        Self {
+            out_channels,
+            in_channels,
+            kernel,
+            plain: weight.to_vec(),
+            level: Level::current(),
+            direct: OnceLock::new(),
+            winograd: OnceLock::new(),
+        }
+    }
+}
+
+/// The weight of a convolution, `[out_channels, in_channels, kernel, kernel]`.
+#[derive(Debug, Clone, Copy)]
+pub enum Weights<'a> {
+    /// As it is stored in a model; packed again in every call.
+    Plain(&'a [f32]),
+    /// Prepared before.
+    Packed(&'a PackedWeights),
+}
+
+impl<'a> From<&'a [f32]> for Weights<'a> {
+    fn from(weight: &'a [f32]) -> Self {
+        Self::Plain(weight)
+    }
+}
+
+impl<'a> From<&'a PackedWeights> for Weights<'a> {
+    fn from(weight: &'a PackedWeights) -> Self {
+        Self::Packed(weight)
+    }
+}
+
+/// How a convolution is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// Sums of products of pixels and weights, for every shape.
+    Direct,
+    /// F(4×4, 3×3), for 3×3 kernels of stride 1 with enough channels for a vector.
+    Winograd,
+}
+
+impl Algorithm {
+    /// Whether it can compute this shape with the instruction set.
+    pub fn supports(self, shape: &Conv2dShape, level: Level) -> bool {
+        match self {
+            Self::Direct => true,
+            Self::Winograd => {
+                shape.kernel == 3 && shape.stride == 1 && shape.in_channels >= level.lanes()
+            }
+        }
+    }
+
+    /// The fastest one, as measured by the bench `conv2d`.
+    pub fn choose(shape: &Conv2dShape, level: Level) -> Self {
+        let s = shape;
+        let roomy = s.out_height() >= 4 * s.dilation && s.out_width() >= 4 * s.dilation;
+        if Self::Winograd.supports(s, level) && roomy && s.out_channels >= 16 {
+            Self::Winograd
+        } else {
+            Self::Direct
+        }
+    }
+}
+
+/// `out = act(conv(x, weight) + bias + residual)`.
+///
+/// # Shapes
+/// `x` `[batch, in_channels, height, width]`, `weight` `[out_channels, in_channels, kernel,
+/// kernel]`, `bias` `[out_channels]`, `residual` and `out` `[batch, out_channels, out_height,
+/// out_width]`.
+///
+/// # Panics
+/// If a slice has another length than its shape, or a size that must not be 0 is 0.
+pub fn conv2d<'a>(
+    shape: &Conv2dShape,
+    x: &[f32],
+    weight: impl Into<Weights<'a>>,
+    bias: Option<&[f32]>,
+    residual: Option<&[f32]>,
+    act: Activation,
+    out: &mut [f32],
+) {
+    conv2d_with(None, shape, x, weight, bias, residual, act, out);
+}
+
+/// [`conv2d`] with a given algorithm, for tests and benchmarks; `None` chooses.
+///
+/// # Panics
+/// As [`conv2d`], and if the algorithm does not support the shape.
+#[allow(clippy::too_many_arguments)]
+pub fn conv2d_with<'a>(
+    algorithm: Option<Algorithm>,
+    shape: &Conv2dShape,
+    x: &[f32],
+    weight: impl Into<Weights<'a>>,
+    bias: Option<&[f32]>,
+    residual: Option<&[f32]>,
+    act: Activation,
+    out: &mut [f32],
+) {
+    shape.check();
+    check_len("x", x.len(), shape.input_len());
+    check_len("out", out.len(), shape.output_len());
+    if let Some(bias) = bias {
+        check_len("bias", bias.len(), shape.out_channels);
+    }
+    if let Some(residual) = residual {
+        check_len("residual", residual.len(), shape.output_len());
+    }
+    let weight = weight.into();
+    let level = match weight {
+        Weights::Plain(weight) => {
+            check_len("weight", weight.len(), shape.weight_len());
+            Level::current()
+        }
+        Weights::Packed(packed) => {
+            assert_eq!(
+                (packed.out_channels, packed.in_channels, packed.kernel),
+                (shape.out_channels, shape.in_channels, shape.kernel),
+                "the weights were packed for another shape"
+            );
+            packed.level
+        }
+    };
+    let algorithm = algorithm.unwrap_or_else(|| Algorithm::choose(shape, level));
+    assert!(
+        algorithm.supports(shape, level),
+        "{algorithm:?} cannot compute {shape:?}"
+    );
+    let epilogue = Epilogue::new(bias, residual, act);
+    match algorithm {
+        Algorithm::Direct => {
+            let panels = weight.panels(|w| &w.direct, |w| Panels::forward(w, shape, level.lanes()));
+            direct::run(
+                &Plan::forward(shape, level),
+                level,
+                x,
+                &panels,
+                epilogue,
+                out,
+            );
+        }
+        Algorithm::Winograd => {
+            let layout = winograd::WeightLayout::forward(shape);
+            let panels = weight.panels(
+                |w| &w.winograd,
+                |w| winograd::transform_weights(w, layout, level),
+            );
+            winograd::Plan::new(shape, level).run(level, x, &panels, epilogue, out);
+        }
+    }
+}
+
+impl<'a> Weights<'a> {
+    /// The panels kept in `cell`, or new ones.
+    fn panels(
+        self,
+        cell: impl Fn(&PackedWeights) -> &OnceLock<Panels>,
+        make: impl FnOnce(&[f32]) -> Panels,
+    ) -> Cow<'a, Panels> {
+        match self {
+            Self::Plain(weight) => Cow::Owned(make(weight)),
+            Self::Packed(packed) => Cow::Borrowed(cell(packed).get_or_init(|| make(&packed.plain))),
+        }
+    }
+}
+
+/// Gradient of a convolution with respect to its input.
+///
+/// # Shapes
+/// `grad_out` like the convolution's output (before bias, residual and activation),
+/// `grad_in` like its input; `grad_in` is overwritten.
+///
+/// # Panics
+/// If a slice has another length than its shape.
+pub fn conv2d_backward_input(
+    shape: &Conv2dShape,
+    grad_out: &[f32],
+    weight: &[f32],
+    grad_in: &mut [f32],
+) {
+    shape.check();
+    check_len("grad_out", grad_out.len(), shape.output_len());
+    check_len("weight", weight.len(), shape.weight_len());
+    check_len("grad_in", grad_in.len(), shape.input_len());
+    let level = Level::current();
+    if let Some(turned) = turned(shape)
+        && Algorithm::choose(&turned, level) == Algorithm::Winograd
+    {
+        let layout = winograd::WeightLayout::turned(shape);
+        let panels = winograd::transform_weights(weight, layout, level);
+        let plan = winograd::Plan::new(&turned, level);
+        plan.run(level, grad_out, &panels, Epilogue::none(), grad_in);
+        return;
+    }
+    let panels = Panels::turned(weight, shape, level.lanes());
+    let plan = Plan::backward_input(shape, level);
+    direct::run(&plan, level, grad_out, &panels, Epilogue::none(), grad_in);
+}
+
+/// The convolution that is the gradient of the input, where there is one: stride 1, and not
+/// more padding than the kernel reaches.
+fn turned(shape: &Conv2dShape) -> Option<Conv2dShape> {
+    let padding = (shape.dilation * (shape.kernel - 1)).checked_sub(shape.padding)?;
+    let turned = Conv2dShape {
+        in_channels: shape.out_channels,
+        out_channels: shape.in_channels,
+        height: shape.out_height(),
+        width: shape.out_width(),
+        padding,
+        ..*shape
+    };
+    (shape.stride == 1 && turned.height > 0 && turned.width > 0).then_some(turned)
+}
+
+/// Gradients of a convolution with respect to its weight and bias; both are overwritten.
+///
+/// # Panics
+/// If a slice has another length than its shape.
+pub fn conv2d_backward_weight(
+    shape: &Conv2dShape,
+    x: &[f32],
+    grad_out: &[f32],
+    grad_weight: &mut [f32],
+    grad_bias: Option<&mut [f32]>,
+) {
+    shape.check();
+    check_len("x", x.len(), shape.input_len());
+    check_len("grad_out", grad_out.len(), shape.output_len());
+    check_len("grad_weight", grad_weight.len(), shape.weight_len());
+    if let Some(grad_bias) = &grad_bias {
+        check_len("grad_bias", grad_bias.len(), shape.out_channels);
+    }
+    weight_grad::run(shape, Level::current(), x, grad_out, grad_weight, grad_bias);
+}

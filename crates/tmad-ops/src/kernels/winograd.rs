@@ -1,0 +1,512 @@
+//! 3×3 convolution of stride 1 by Winograd's F(4×4, 3×3).
+//!
+//! A 4×4 block of outputs needs 36 products per pair of channels instead of 144 (Lavin and
+//! Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). A dilated convolution
+//! is one undilated problem per remainder of the pixel coordinates.
+//!
+//! Rounding is amplified by the transforms: results are within 10⁻⁴ of the largest output,
+//! where the direct sum reaches about 10⁻⁶.
+
+use super::layout::{Epilogue, channel_pitch, clear, pack_row, unpack_row};
+use super::panels::Panels;
+use super::scratch::{LINE, SharedMut, for_each_task, with_scratch};
+use super::shape::Conv2dShape;
+use super::simd::{Kernel, Level, Vector};
+use super::tile;
+
+/// Outputs of a tile along one axis.
+pub(super) const TILE: usize = 4;
+/// Inputs of a tile along one axis.
+pub(super) const SPAN: usize = 6;
+/// Products of a tile per pair of channels.
+pub(super) const POINTS: usize = SPAN * SPAN;
+/// Bytes of transformed input of one task; it stays in the second-level cache.
+const BLOCK_BYTES: usize = 448 << 10;
+
+/// `Bᵀ · d`.
+#[inline(always)]
+unsafe fn transform_input<V: Vector>(d: [V; SPAN]) -> [V; SPAN] {
+    // SAFETY: existing vectors prove the instruction set.
+    let (four, minus_four, minus_five) = unsafe { (V::splat(4.0), V::splat(-4.0), V::splat(-5.0)) };
+    let a = d[4].add_mul(d[2], minus_four);
+    let b = d[3].add_mul(d[1], minus_four);
+    let e = d[4].sub(d[2]);
+    let f = d[3].sub(d[1]);
+    let f = f.add(f);
+    [
+        d[4].add_mul(d[0], four).add_mul(d[2], minus_five),
+        a.add(b),
+        a.sub(b),
+        e.add(f),
+        e.sub(f),
+        d[5].add_mul(d[1], four).add_mul(d[3], minus_five),
+    ]
+}
+
+/// `Aᵀ · m`.
+#[inline(always)]
+unsafe fn transform_output<V: Vector>(m: [V; SPAN]) -> [V; TILE] {
+    // SAFETY: existing vectors prove the instruction set.
+    let (two, four, eight) = unsafe { (V::splat(2.0), V::splat(4.0), V::splat(8.0)) };
+    let (s1, d1) = (m[1].add(m[2]), m[1].sub(m[2]));
+    let (s2, d2) = (m[3].add(m[4]), m[3].sub(m[4]));
+    [
+        m[0].add(s1).add(s2),
+        d1.add_mul(d2, two),
+        s1.add_mul(s2, four),
+        d1.add(m[5]).add_mul(d2, eight),
+    ]
+}
+
+/// `G · g`.
+#[inline(always)]
+unsafe fn transform_weight<V: Vector>(g: [V; 3]) -> [V; SPAN] {
+    // SAFETY: existing vectors prove the instruction set.
+    let (quarter, sixth) = unsafe { (V::splat(1.0 / 4.0), V::splat(1.0 / 6.0)) };
+    // SAFETY: as above.
+    let (twelfth, twenty_fourth) = unsafe { (V::splat(1.0 / 12.0), V::splat(1.0 / 24.0)) };
+    let outer = g[0].add(g[2]).mul(sixth);
+    let middle = g[1].mul(sixth);
+    let wide = g[0].mul(twenty_fourth).add_mul(g[2], sixth);
+    let half = g[1].mul(twelfth);
+    // SAFETY: as above.
+    let zero = unsafe { V::splat(0.0) };
+    [
+        g[0].mul(quarter),
+        zero.sub(outer.add(middle)),
+        middle.sub(outer),
+        wide.add(half),
+        wide.sub(half),
+        g[2],
+    ]
+}
+
+/// Where the weight of a pair of channels is found in the model's weight.
+#[derive(Clone, Copy)]
+pub(super) struct WeightLayout {
+    rows: usize,
+    columns: usize,
+    row_step: usize,
+    column_step: usize,
+    /// Whether taps are read from the last to the first.
+    turned: bool,
+}
+
+impl WeightLayout {
+    /// For the convolution itself.
+    pub(super) fn forward(s: &Conv2dShape) -> Self {
+        let (rows, columns) = (s.in_channels, s.out_channels);
+        Self {
+            rows,
+            columns,
+            row_step: 9,
+            column_step: 9 * rows,
+            turned: false,
+        }
+    }
+
+    /// For the gradient of the input.
+    pub(super) fn turned(s: &Conv2dShape) -> Self {
+        let (rows, columns) = (s.out_channels, s.in_channels);
+        Self {
+            rows,
+            columns,
+            row_step: 9 * columns,
+            column_step: 9,
+            turned: true,
+        }
+    }
+}
+
+/// The transformed weight: rows `[point][in_channel]`, columns `out_channel`.
+pub(super) fn transform_weights(weight: &[f32], layout: WeightLayout, level: Level) -> Panels {
+    assert_eq!(weight.len(), 9 * layout.rows * layout.columns);
+    let mut panels = Panels::zeroed(POINTS * layout.rows, layout.columns, level.lanes());
+    let shared = SharedMut::new(panels.data_mut());
+    let flops = (weight.len() * 40) as u64;
+    for_each_task(layout.rows, flops, |row| {
+        let kernel = WeightRow {
+            weight,
+            layout,
+            row,
+            panels: shared.get(),
+        };
+        // SAFETY: the level is supported; tasks write different rows.
+        unsafe { level.run(kernel) }
+    });
+    panels
+}
+
+/// One row of channels of the weight.
+struct WeightRow<'a> {
+    weight: &'a [f32],
+    layout: WeightLayout,
+    row: usize,
+    panels: *mut f32,
+}
+
+impl Kernel for WeightRow<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector, const MR: usize>(self) {
+        let l = self.layout;
+        let pitch = l.columns.next_multiple_of(V::LANES);
+        for first in (0..l.columns).step_by(V::LANES) {
+            let mut taps = [[0.0f32; super::simd::MAX_LANES]; 9];
+            for lane in 0..V::LANES.min(l.columns - first) {
+                let at = self.row * l.row_step + (first + lane) * l.column_step;
+                for (t, &value) in self.weight[at..at + 9].iter().enumerate() {
+                    taps[if l.turned { 8 - t } else { t }][lane] = value;
+                }
+            }
+            // SAFETY: `Panels` has this layout; rows and columns are inside.
+            unsafe {
+                let zero = V::splat(0.0);
+                let mut half = [[zero; 3]; SPAN];
+                for x in 0..3 {
+                    let t = transform_weight([
+                        V::load(taps[x].as_ptr()),
+                        V::load(taps[3 + x].as_ptr()),
+                        V::load(taps[6 + x].as_ptr()),
+                    ]);
+                    for i in 0..SPAN {
+                        half[i][x] = t[i];
+                    }
+                }
+                let panel = first / (2 * V::LANES) * (2 * V::LANES);
+                let width = (pitch - panel).min(2 * V::LANES);
+                let dst = self.panels.add(panel * POINTS * l.rows + first - panel);
+                for (i, half) in half.into_iter().enumerate() {
+                    for (j, value) in transform_weight(half).into_iter().enumerate() {
+                        value.store(dst.add(((i * SPAN + j) * l.rows + self.row) * width));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sizes of a Winograd convolution.
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
+    shape: Conv2dShape,
+    tiles_y: usize,
+    /// Tiles of one row, over all column phases.
+    tiles_x: usize,
+    rows_per_task: usize,
+    /// Columns of a packed input row.
+    input_width: usize,
+    in_pitch: usize,
+    /// Floats between two points of the transformed input.
+    point_len: usize,
+}
+
+impl Plan {
+    pub(super) fn new(shape: &Conv2dShape, level: Level) -> Self {
+        let (s, d) = (*shape, shape.dilation);
+        let tiles = |size: usize| size.div_ceil(d).div_ceil(TILE);
+        let (tiles_y, tiles_x) = (tiles(s.out_height()), d * tiles(s.out_width()));
+        let in_pitch = channel_pitch(s.in_channels, level.lanes());
+        let tile_bytes = 4 * POINTS * in_pitch;
+        let rows = s.batch * d * tiles_y;
+        let rows_per_task = (BLOCK_BYTES / (tile_bytes * tiles_x).max(1)).clamp(1, rows.max(1));
+        let rows_per_task = rows_per_task.min(rows.div_ceil(4).max(1));
+        let reach = TILE * tiles_x + 2 * d;
+        let input_width = reach.max(s.padding + s.width);
+        // Without the extra line, the points of one tile would share few cache sets.
+        let point_len = (rows_per_task * tiles_x).next_multiple_of(8) * in_pitch + LINE;
+        Self {
+            shape: s,
+            tiles_y,
+            tiles_x,
+            rows_per_task,
+            input_width,
+            in_pitch,
+            point_len,
+        }
+    }
+
+    /// `out = act(conv(x) + bias + residual)`.
+    ///
+    /// # Panics
+    /// If a slice or the panels do not fit the shape.
+    pub(super) fn run(
+        &self,
+        level: Level,
+        x: &[f32],
+        panels: &Panels,
+        epilogue: Epilogue,
+        out: &mut [f32],
+    ) {
+        let s = &self.shape;
+        assert_eq!((s.kernel, s.stride), (3, 1));
+        assert_eq!(x.len(), s.input_len());
+        assert_eq!(out.len(), s.output_len());
+        assert_eq!(panels.len(), POINTS * s.in_channels * s.out_channels);
+        let rows = s.batch * s.dilation * self.tiles_y;
+        let tiles = (self.rows_per_task * self.tiles_x).next_multiple_of(8);
+        let width = 2 * level.lanes();
+        let lens = [
+            SPAN * self.input_width * self.in_pitch,
+            POINTS * self.point_len,
+            POINTS * (tiles * width + LINE),
+            (TILE * self.rows_per_task * TILE * self.tiles_x + level.lanes()) * width,
+        ]
+        .map(|len| len.next_multiple_of(LINE));
+        let shared = SharedMut::new(out);
+        for_each_task(rows.div_ceil(self.rows_per_task), s.flops(), |task| {
+            with_scratch(lens.iter().sum(), |scratch| {
+                let (input, scratch) = scratch.split_at_mut(lens[0]);
+                let (points, scratch) = scratch.split_at_mut(lens[1]);
+                let (products, result) = scratch.split_at_mut(lens[2]);
+                let first_row = task * self.rows_per_task;
+                let kernel = Block {
+                    plan: self,
+                    panels,
+                    x,
+                    out: shared.get(),
+                    epilogue,
+                    first_row,
+                    num_rows: self.rows_per_task.min(rows - first_row),
+                    input,
+                    points,
+                    products,
+                    result,
+                };
+                // SAFETY: the level is supported; tasks write different rows of `out`; the
+                // buffers have the lengths computed above.
+                unsafe { level.run(kernel) }
+            });
+        });
+    }
+
+    /// Image, row phase and tile row.
+    #[inline(always)]
+    pub(super) fn place(&self, row: usize) -> (usize, usize, usize) {
+        let (image, ty) = (row / self.tiles_y, row % self.tiles_y);
+        (image / self.shape.dilation, image % self.shape.dilation, ty)
+    }
+
+    /// First output column of a tile.
+    #[inline(always)]
+    pub(super) fn column(&self, tile: usize) -> usize {
+        let d = self.shape.dilation;
+        let per_phase = self.tiles_x / d;
+        tile / per_phase + d * TILE * (tile % per_phase)
+    }
+
+    /// Transforms the input tiles of one row: `points[p·point_len + tile·in_pitch + channel]`.
+    ///
+    /// # Safety
+    /// The CPU has `V`; `input` is writable for six packed rows, `points` for this row's tiles.
+    #[inline(always)]
+    pub(super) unsafe fn transform_row<V: Vector>(
+        &self,
+        row: usize,
+        x: &[f32],
+        input: *mut f32,
+        points: *mut f32,
+    ) {
+        let s = &self.shape;
+        let (image, phase, ty) = self.place(row);
+        let row_len = self.input_width * self.in_pitch;
+        let plane = s.height * s.width;
+        for i in 0..SPAN {
+            let y = phase + s.dilation * (TILE * ty + i);
+            // SAFETY: `y − padding` is checked to be inside the image.
+            unsafe {
+                let row = input.add(i * row_len);
+                if y < s.padding || y - s.padding >= s.height {
+                    clear(row, row_len);
+                    continue;
+                }
+                let left = s.padding * self.in_pitch;
+                let body = s.width * self.in_pitch;
+                clear(row, left);
+                let src = x.as_ptr();
+                let src = src.add(image * s.in_channels * plane + (y - s.padding) * s.width);
+                let body_row = row.add(left);
+                pack_row::<V>(src, plane, s.in_channels, s.width, body_row, self.in_pitch);
+                clear(row.add(left + body), row_len - left - body);
+            }
+        }
+        for tile in 0..self.tiles_x {
+            let column = self.column(tile);
+            for c in (0..self.in_pitch).step_by(V::LANES) {
+                // SAFETY: `input_width` covers six dilated columns of the last tile.
+                unsafe {
+                    let src = input.add(column * self.in_pitch + c);
+                    let mut half = [[V::splat(0.0); SPAN]; SPAN];
+                    for j in 0..SPAN {
+                        let src = src.add(j * s.dilation * self.in_pitch);
+                        let mut d = [V::splat(0.0); SPAN];
+                        for (i, d) in d.iter_mut().enumerate() {
+                            *d = V::load(src.add(i * row_len));
+                        }
+                        let d = transform_input(d);
+                        for i in 0..SPAN {
+                            half[i][j] = d[i];
+                        }
+                    }
+                    let dst = points.add(tile * self.in_pitch + c);
+                    for i in 0..SPAN {
+                        let d = transform_input(half[i]);
+                        for j in 0..SPAN {
+                            d[j].store(dst.add((i * SPAN + j) * self.point_len));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Some rows of tiles, for all output channels.
+struct Block<'a> {
+    plan: &'a Plan,
+    panels: &'a Panels,
+    x: &'a [f32],
+    out: *mut f32,
+    epilogue: Epilogue,
+    first_row: usize,
+    num_rows: usize,
+    input: &'a mut [f32],
+    points: &'a mut [f32],
+    products: &'a mut [f32],
+    result: &'a mut [f32],
+}
+
+impl Kernel for Block<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector, const MR: usize>(self) {
+        let plan = self.plan;
+        let (input, points) = (self.input.as_mut_ptr(), self.points.as_mut_ptr());
+        // SAFETY: buffers as computed in `Plan::run`.
+        unsafe {
+            for r in 0..self.num_rows {
+                let points = points.add(r * plan.tiles_x * plan.in_pitch);
+                plan.transform_row::<V>(self.first_row + r, self.x, input, points);
+            }
+            for (first, vectors, panel) in self.panels.iter() {
+                if vectors == 2 {
+                    self.multiply::<V, MR, 2>(panel);
+                } else {
+                    self.multiply::<V, MR, 1>(panel);
+                }
+                for r in 0..self.num_rows {
+                    self.finish_row::<V>(r, first, vectors * V::LANES);
+                }
+            }
+        }
+    }
+}
+
+impl Block<'_> {
+    /// The products of all points and tiles for one panel of output channels.
+    ///
+    /// # Safety
+    /// The CPU has `V`.
+    #[inline(always)]
+    unsafe fn multiply<V: Vector, const MR: usize, const NV: usize>(&self, panel: &[f32]) {
+        let plan = self.plan;
+        let channels = plan.shape.in_channels;
+        let tiles = self.num_rows * plan.tiles_x;
+        let width = NV * V::LANES;
+        for point in 0..POINTS {
+            // SAFETY: buffers as computed in `Plan::run`.
+            unsafe {
+                let points = self.points.as_ptr().add(point * plan.point_len);
+                let products = self.product(point, width);
+                let weights = panel.as_ptr().add(point * channels * width);
+                for first in (0..tiles).step_by(MR) {
+                    // Rows past the end repeat the last tile; they are not stored.
+                    let mut a = [points; MR];
+                    let mut dst = [products; MR];
+                    for i in 0..MR {
+                        let tile = (first + i).min(tiles - 1);
+                        a[i] = points.add(tile * plan.in_pitch);
+                        dst[i] = products.add(tile * width);
+                    }
+                    let mut acc = tile::zeros::<V, MR, NV>();
+                    tile::multiply(channels, &a, 1, weights, width, &mut acc);
+                    tile::store(&acc, &dst, MR.min(tiles - first));
+                }
+            }
+        }
+    }
+
+    /// Where the products of `point` start.
+    #[inline(always)]
+    fn product(&self, point: usize, width: usize) -> *mut f32 {
+        let tiles = (self.num_rows * self.plan.tiles_x).next_multiple_of(8);
+        let offset = point * (tiles * width + LINE);
+        debug_assert!(offset < self.products.len());
+        self.products.as_ptr().cast_mut().wrapping_add(offset)
+    }
+
+    /// Transforms the products of one row of tiles and stores them as output rows.
+    ///
+    /// # Safety
+    /// The CPU has `V`.
+    #[inline(always)]
+    unsafe fn finish_row<V: Vector>(&self, r: usize, channel: usize, width: usize) {
+        let plan = self.plan;
+        let s = &plan.shape;
+        let (out_height, out_width) = (s.out_height(), s.out_width());
+        let (image, phase, ty) = plan.place(self.first_row + r);
+        let row_len = TILE * plan.tiles_x * width;
+        let result = self.result.as_ptr().cast_mut();
+        // SAFETY: buffers as computed in `Plan::run`; stores stop at the picture's border.
+        unsafe {
+            for tile in 0..plan.tiles_x {
+                let dst = result.add(plan.column(tile) * width);
+                for c in (0..width).step_by(V::LANES) {
+                    let at = (r * plan.tiles_x + tile) * width + c;
+                    let mut half = [[V::splat(0.0); SPAN]; TILE];
+                    for j in 0..SPAN {
+                        let mut m = [V::splat(0.0); SPAN];
+                        for (i, m) in m.iter_mut().enumerate() {
+                            *m = V::load(self.product(i * SPAN + j, width).add(at));
+                        }
+                        let m = transform_output(m);
+                        for i in 0..TILE {
+                            half[i][j] = m[i];
+                        }
+                    }
+                    for (i, half) in half.into_iter().enumerate() {
+                        let y = transform_output(half);
+                        for (j, y) in y.into_iter().enumerate() {
+                            y.store(dst.add(i * row_len + j * s.dilation * width + c));
+                        }
+                    }
+                }
+            }
+            let channels = width.min(s.out_channels - channel);
+            let plane = out_height * out_width;
+            let mut i = 0;
+            while i < TILE {
+                let y = phase + s.dilation * (TILE * ty + i);
+                if y >= out_height {
+                    break;
+                }
+                // Rows that follow each other in both buffers are stored as one.
+                let joined = s.dilation == 1 && TILE * plan.tiles_x == out_width;
+                let rows = if joined {
+                    (TILE - i).min(out_height - y)
+                } else {
+                    1
+                };
+                let offset = (image * s.out_channels + channel) * plane + y * out_width;
+                unpack_row::<V>(
+                    result.add(i * row_len),
+                    width,
+                    channels,
+                    rows * out_width,
+                    self.out.add(offset),
+                    plane,
+                    self.epilogue.at(channel, offset),
+                );
+                i += rows;
+            }
+        }
+    }
+}
