@@ -319,8 +319,9 @@ def hole_cells(mask):
         for ox in range(PATCH):
             iy = torch.div(ys - oy, PATCH, rounding_mode="floor")
             ix = torch.div(xs - ox, PATCH, rounding_mode="floor")
-            ids = torch.unique(torch.stack([iy, ix], 1), dim=0)
-            cells = [(oy + PATCH * int(i), ox + PATCH * int(j)) for i, j in ids]
+            # Cell indices start at -1; one number for each cell.
+            ids = torch.unique((iy + 1) * w + ix + 1)
+            cells = [(oy + PATCH * (int(i) // w - 1), ox + PATCH * (int(i) % w - 1)) for i in ids]
             inside = sum(
                 (min(y + PATCH, h) - max(y, 0)) * (min(x + PATCH, w) - max(x, 0)) for y, x in cells
             )
