@@ -179,7 +179,7 @@ def hole_grid():
 MEMORY_MASKS = {
     "valid": (100, 90, 16, [(30, 30, 20, 25)]),
     "stride8": (70, 90, 8, [(0, 40, 70, 10)]),
-    # Three valid windows are fewer than the four candidates: the least masked ones follow.
+    # Two valid windows are fewer than the four candidates: the least masked ones follow, half masked included.
     "scarce": (64, 64, 16, [(32, 0, 32, 64), (0, 0, 20, 4)]),
     "mostly_hole": (64, 64, 16, [(0, 0, 64, 60)]),
     "all_hole": (48, 48, 16, [(0, 0, 48, 48)]),
