@@ -33,6 +33,8 @@ mod error;
 mod inpainter;
 mod mask;
 pub mod mask_generator;
+pub mod metrics;
+pub mod patchmatch;
 pub mod random;
 
 pub use composite::{check_sizes, composite};

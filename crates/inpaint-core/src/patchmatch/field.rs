@@ -1,0 +1,303 @@
+//! The nearest-neighbour field: for every patch that touches the hole, the
+//! most similar known patch found so far.
+
+use rayon::prelude::*;
+
+use super::picture::{BYTES, Picture};
+use super::sources::Sources;
+use crate::Control;
+use crate::random::{Random, mix, stream};
+
+/// Rows that one task scans in order. Fixed, so that the result does not
+/// depend on the number of threads.
+const BAND_ROWS: usize = 16;
+
+/// A known patch (by its top-left pixel) and its distance to the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Match {
+    pub x: u32,
+    pub y: u32,
+    /// Sum of squared differences of channel values.
+    pub distance: u32,
+}
+
+impl Match {
+    /// Stands where the patch does not touch the hole.
+    const NO_TARGET: Self = Self {
+        x: u32::MAX,
+        y: u32::MAX,
+        distance: 0,
+    };
+
+    /// A target whose match is still to be found.
+    pub const UNKNOWN: Self = Self {
+        x: u32::MAX,
+        y: u32::MAX,
+        distance: u32::MAX,
+    };
+
+    pub fn is_target(self) -> bool {
+        self.distance > 0 || self.x != u32::MAX
+    }
+
+    pub fn is_known(self) -> bool {
+        self.x != u32::MAX
+    }
+}
+
+/// Matches of all patches in a box around the hole, row by row.
+pub(super) struct Field {
+    /// Top-left pixel of the first patch.
+    pub left: usize,
+    pub top: usize,
+    /// Patches per row.
+    pub width: usize,
+    pub matches: Vec<Match>,
+}
+
+impl Field {
+    /// A field of unknown matches for the patches of `side` pixels that touch
+    /// the hole; `None` without a hole.
+    pub fn new(picture: &Picture, side: usize) -> Option<Self> {
+        let bounds = picture.hole_bounds()?;
+        let left = bounds.left.saturating_sub(side - 1);
+        let top = bounds.top.saturating_sub(side - 1);
+        let width = bounds.right.min(picture.width + 1 - side) - left;
+        let height = bounds.bottom.min(picture.height + 1 - side) - top;
+        let mut matches = vec![Match::NO_TARGET; width * height];
+        // Rows since the last hole pixel of each column, as in `Sources`.
+        for (y, row) in matches.chunks_exact_mut(width).enumerate() {
+            for (x, entry) in row.iter_mut().enumerate() {
+                let touches = (top + y..top + y + side).any(|v| {
+                    let start = v * picture.width + left + x;
+                    picture.hole[start..start + side].contains(&1)
+                });
+                if touches {
+                    *entry = Match::UNKNOWN;
+                }
+            }
+        }
+        Some(Self {
+            left,
+            top,
+            width,
+            matches,
+        })
+    }
+
+    /// The match of the patch at `(x, y)`, if it is a target of this field.
+    pub fn get(&self, x: usize, y: usize) -> Option<Match> {
+        let (column, row) = (x.checked_sub(self.left)?, y.checked_sub(self.top)?);
+        if column >= self.width {
+            return None;
+        }
+        let found = self.matches.get(row * self.width + column);
+        found.copied().filter(|found| found.is_target())
+    }
+
+    /// Gives every target without a match a random one.
+    pub fn fill_randomly(&mut self, sources: &Sources, seed: u64) {
+        for (i, entry) in self.matches.iter_mut().enumerate() {
+            if entry.is_target() && !entry.is_known() {
+                let (x, y) = sources.draw(&mut Random::new(stream(seed, i as u64)));
+                *entry = Match { x, y, ..*entry };
+            }
+        }
+    }
+
+    /// Computes every distance anew, after the estimate has changed.
+    pub fn measure<const P: usize>(&mut self, picture: &Picture) {
+        let (left, top, width) = (self.left, self.top, self.width);
+        self.matches
+            .par_chunks_mut(width)
+            .enumerate()
+            .for_each(|(y, row)| {
+                for (x, entry) in row.iter_mut().enumerate().filter(|(_, e)| e.is_known()) {
+                    let target = (top + y) * picture.width + left + x;
+                    let source = entry.y as usize * picture.width + entry.x as usize;
+                    entry.distance = distance::<P>(picture, target, source, u32::MAX);
+                }
+            });
+    }
+
+    /// One iteration of PatchMatch: each target tries the shifted matches of
+    /// its two neighbours in scan order, then random patches in windows that
+    /// shrink around its best match. A distance can only fall.
+    ///
+    /// Bands of rows are scanned in parallel. Inside a band, good matches
+    /// spread along the scan; across its edge they come from the field as it
+    /// was before this iteration. Random numbers belong to positions.
+    pub fn improve<const P: usize>(
+        &mut self,
+        picture: &Picture,
+        sources: &Sources,
+        seed: u64,
+        backwards: bool,
+        control: &Control,
+    ) {
+        let before = self.matches.clone();
+        let (left, top, width) = (self.left, self.top, self.width);
+        self.matches
+            .par_chunks_mut(width * BAND_ROWS)
+            .enumerate()
+            .for_each(|(band, entries)| {
+                if control.is_cancelled() {
+                    return;
+                }
+                let scan = Scan::<P> {
+                    picture,
+                    sources,
+                    seed: mix(seed),
+                    backwards,
+                    before: &before,
+                    first: band * BAND_ROWS * width,
+                    left,
+                    top,
+                    width,
+                };
+                scan.run(entries);
+            });
+    }
+}
+
+/// One band of [`Field::improve`].
+struct Scan<'a, const P: usize> {
+    picture: &'a Picture,
+    sources: &'a Sources,
+    seed: u64,
+    backwards: bool,
+    before: &'a [Match],
+    /// Index of the band's first entry in the field.
+    first: usize,
+    left: usize,
+    top: usize,
+    width: usize,
+}
+
+impl<const P: usize> Scan<'_, P> {
+    fn run(&self, entries: &mut [Match]) {
+        let count = entries.len();
+        for step in 0..count {
+            let i = if self.backwards {
+                count - 1 - step
+            } else {
+                step
+            };
+            if !entries[i].is_target() {
+                continue;
+            }
+            let x = (self.first + i) % self.width;
+            let target = Target {
+                index: self.first + i,
+                offset: (self.top + (self.first + i) / self.width) * self.picture.width
+                    + self.left
+                    + x,
+            };
+            let mut best = entries[i];
+            let beside = match self.backwards {
+                false => (x > 0).then(|| entries[i - 1]),
+                true => (x + 1 < self.width).then(|| entries[i + 1]),
+            };
+            let above = self.entry_above(entries, i);
+            let shift = if self.backwards { -1 } else { 1 };
+            for (neighbour, dx, dy) in [(beside, shift, 0), (above, 0, shift)] {
+                if let Some(found) = neighbour.filter(|found| found.is_known()) {
+                    let x = i64::from(found.x) + dx;
+                    let y = i64::from(found.y) + dy;
+                    self.try_source(&target, x, y, &mut best);
+                }
+            }
+            self.search_randomly(&target, &mut best);
+            entries[i] = best;
+        }
+    }
+
+    /// The entry one row earlier in scan order.
+    fn entry_above(&self, entries: &[Match], i: usize) -> Option<Match> {
+        if self.backwards {
+            let below = i + self.width;
+            let inside = entries.get(below);
+            inside
+                .or_else(|| self.before.get(self.first + below))
+                .copied()
+        } else if i >= self.width {
+            Some(entries[i - self.width])
+        } else {
+            (self.first + i)
+                .checked_sub(self.width)
+                .map(|above| self.before[above])
+        }
+    }
+
+    fn search_randomly(&self, target: &Target, best: &mut Match) {
+        let last_x = (self.picture.width - P) as u64;
+        let last_y = (self.picture.height - P) as u64;
+        let mut random = Random::new(self.seed ^ mix(target.index as u64));
+        let mut radius = last_x.max(last_y);
+        while radius > 0 {
+            let draw = |around: u32, last: u64, bits: u64| {
+                let low = u64::from(around).saturating_sub(radius);
+                let high = (u64::from(around) + radius).min(last);
+                low + ((bits * (high - low + 1)) >> 32)
+            };
+            let bits = random.bits();
+            let x = draw(best.x, last_x, bits >> 32);
+            let y = draw(best.y, last_y, bits & 0xFFFF_FFFF);
+            self.try_source(target, x as i64, y as i64, best);
+            radius /= 2;
+        }
+    }
+
+    fn try_source(&self, target: &Target, x: i64, y: i64, best: &mut Match) {
+        let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else {
+            return;
+        };
+        let (width, height) = (self.picture.width, self.picture.height);
+        if x >= width || y >= height || !self.sources.contains(x, y) {
+            return;
+        }
+        if (x as u32, y as u32) == (best.x, best.y) {
+            return;
+        }
+        let source = y * width + x;
+        let found = distance::<P>(self.picture, target.offset, source, best.distance);
+        if found < best.distance {
+            *best = Match {
+                x: x as u32,
+                y: y as u32,
+                distance: found,
+            };
+        }
+    }
+}
+
+struct Target {
+    /// Index in the field.
+    index: usize,
+    /// Top-left pixel in the picture.
+    offset: usize,
+}
+
+/// Sum of squared differences of two patches, given by their top-left pixels.
+/// May stop early with any value of at least `limit`.
+fn distance<const P: usize>(picture: &Picture, a: usize, b: usize, limit: u32) -> u32 {
+    let stride = picture.width * BYTES;
+    let a = &picture.pixels[a * BYTES..];
+    let b = &picture.pixels[b * BYTES..];
+    let mut sum = 0;
+    for row in 0..P {
+        let a = &a[row * stride..][..P * BYTES];
+        let b = &b[row * stride..][..P * BYTES];
+        // i16 differences compile to multiply-add instructions.
+        let mut row_sum = 0i32;
+        for (&a, &b) in a.iter().zip(b) {
+            let difference = i16::from(a) - i16::from(b);
+            row_sum += i32::from(difference) * i32::from(difference);
+        }
+        sum += row_sum as u32;
+        if sum >= limit {
+            break;
+        }
+    }
+    sum
+}
