@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use super::layout::Epilogue;
 use super::panels::Panels;
 use super::plan::Plan;
+use super::scratch::with_scratch;
 use super::shape::{Activation, Conv2dShape, check_len};
 use super::simd::Level;
-use super::{direct, weight_grad, winograd};
+use super::{direct, gemm, weight_grad, winograd};
 
 /// Convolution weights prepared once, when a model is loaded.
 ///
@@ -74,6 +75,8 @@ impl<'a> From<&'a PackedWeights> for Weights<'a> {
 pub enum Algorithm {
     /// Sums of products of pixels and weights, for every shape.
     Direct,
+    /// A matrix product, for 1×1 kernels of stride 1 without padding.
+    Pointwise,
     /// F(4×4, 3×3), for 3×3 kernels of stride 1 with enough channels for a vector.
     Winograd,
 }
@@ -83,6 +86,7 @@ impl Algorithm {
     pub fn supports(self, shape: &Conv2dShape, level: Level) -> bool {
         match self {
             Self::Direct => true,
+            Self::Pointwise => shape.kernel == 1 && shape.stride == 1 && shape.padding == 0,
             Self::Winograd => {
                 shape.kernel == 3 && shape.stride == 1 && shape.in_channels >= level.lanes()
             }
@@ -95,6 +99,8 @@ impl Algorithm {
         let roomy = s.out_height() >= 4 * s.dilation && s.out_width() >= 4 * s.dilation;
         if Self::Winograd.supports(s, level) && roomy && s.out_channels >= 16 {
             Self::Winograd
+        } else if Self::Pointwise.supports(s, level) {
+            Self::Pointwise
         } else {
             Self::Direct
         }
@@ -179,6 +185,20 @@ pub fn conv2d_with<'a>(
                 out,
             );
         }
+        Algorithm::Pointwise => {
+            let (m, n) = (shape.out_channels, shape.height * shape.width);
+            let size = gemm::Size {
+                count: shape.batch,
+                m,
+                n,
+                k: shape.in_channels,
+            };
+            let weight = match weight {
+                Weights::Plain(weight) => weight,
+                Weights::Packed(packed) => &packed.plain,
+            };
+            gemm::run(size, level, weight, x, epilogue, out);
+        }
         Algorithm::Winograd => {
             let layout = winograd::WeightLayout::forward(shape);
             let panels = weight.panels(
@@ -223,6 +243,22 @@ pub fn conv2d_backward_input(
     check_len("weight", weight.len(), shape.weight_len());
     check_len("grad_in", grad_in.len(), shape.input_len());
     let level = Level::current();
+    if Algorithm::Pointwise.supports(shape, level) {
+        let (ci, co) = (shape.in_channels, shape.out_channels);
+        let size = gemm::Size {
+            count: shape.batch,
+            m: ci,
+            n: shape.height * shape.width,
+            k: co,
+        };
+        with_scratch(weight.len(), |transposed| {
+            for (i, value) in transposed.iter_mut().enumerate() {
+                *value = weight[i % co * ci + i / co];
+            }
+            gemm::run(size, level, transposed, grad_out, Epilogue::none(), grad_in);
+        });
+        return;
+    }
     if let Some(turned) = turned(shape)
         && Algorithm::choose(&turned, level) == Algorithm::Winograd
     {

@@ -6,6 +6,7 @@
 mod carafe;
 mod conv2d;
 mod direct;
+mod gemm;
 mod layout;
 mod matmul;
 mod panels;
