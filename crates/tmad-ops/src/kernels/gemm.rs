@@ -5,9 +5,9 @@
 
 use super::layout::Epilogue;
 use super::scratch::{SharedMut, for_each_task, with_scratch};
-use super::shape::Activation;
+use super::shape::{Activation, Conv2dShape};
 use super::simd::{Kernel, Level, Vector};
-use super::tile;
+use super::{tile, unfold};
 
 /// Columns of one task: rows of `b` are read in pieces that a prefetcher can follow.
 const BLOCK_COLUMNS: usize = 256;
@@ -23,6 +23,28 @@ pub(super) struct Size {
     pub k: usize,
 }
 
+/// Where the rows of `b` come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// The matrices themselves.
+    Rows(&'a [f32]),
+    /// Images; row `(channel, ky, kx)` holds the pixel under that tap for every output pixel.
+    Unfold(&'a [f32], &'a Conv2dShape),
+}
+
+impl<'a> Source<'a> {
+    /// The part for one product.
+    fn part(self, product: usize, rows_len: usize) -> Self {
+        match self {
+            Self::Rows(b) => Self::Rows(&b[product * rows_len..][..rows_len]),
+            Self::Unfold(x, s) => {
+                let len = s.in_channels * s.height * s.width;
+                Self::Unfold(&x[product * len..][..len], s)
+            }
+        }
+    }
+}
+
 /// Computes all products; `b` and `c` hold one matrix after the other. The epilogue's bias is
 /// per row of `c`.
 ///
@@ -32,30 +54,39 @@ pub(super) fn run(
     size: Size,
     level: Level,
     a: &[f32],
-    b: &[f32],
+    b: Source<'_>,
     epilogue: Epilogue,
     c: &mut [f32],
 ) {
     let Size { count, m, n, k } = size;
     assert_eq!(a.len(), m * k);
-    assert_eq!(b.len(), count * k * n);
+    match b {
+        Source::Rows(b) => assert_eq!(b.len(), count * k * n),
+        Source::Unfold(x, s) => {
+            assert_eq!((count, x.len()), (s.batch, s.input_len()));
+            assert_eq!(n, s.out_height() * s.out_width());
+            assert_eq!(k, s.in_channels * s.kernel * s.kernel);
+        }
+    }
     assert_eq!(c.len(), count * m * n);
     let blocks = n.div_ceil(BLOCK_COLUMNS);
     let width = BLOCK_COLUMNS.min(n.next_multiple_of(2 * level.lanes()));
     let shared = SharedMut::new(c);
     let flops = 2 * (count * m * n * k) as u64;
     for_each_task(count * blocks, flops, |task| {
-        with_scratch(width * BLOCK_DEPTH.min(k), |packed| {
+        with_scratch(width * (BLOCK_DEPTH.min(k) + 1), |scratch| {
+            let (line, packed) = scratch.split_at_mut(width);
             let (product, first) = (task / blocks, task % blocks * BLOCK_COLUMNS);
             let offset = product * m * n + first;
             let kernel = Block {
                 size,
                 a,
-                b: &b[product * k * n..][..k * n],
+                b: b.part(product, k * n),
                 c: shared.get().wrapping_add(offset),
                 epilogue: epilogue.at(0, offset),
                 first,
                 columns: BLOCK_COLUMNS.min(n - first),
+                line,
                 packed,
             };
             // SAFETY: the level is supported; tasks write different columns or matrices.
@@ -68,11 +99,13 @@ pub(super) fn run(
 struct Block<'a> {
     size: Size,
     a: &'a [f32],
-    b: &'a [f32],
+    b: Source<'a>,
     c: *mut f32,
     epilogue: Epilogue,
     first: usize,
     columns: usize,
+    /// Holds one row of the block.
+    line: &'a mut [f32],
     /// A part of `b`, `[pair of vectors][row][2 · LANES]`.
     packed: &'a mut [f32],
 }
@@ -80,7 +113,7 @@ struct Block<'a> {
 impl Kernel for Block<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector, const MR: usize>(self) {
-        let Size { m, n, k, .. } = self.size;
+        let Size { m, k, .. } = self.size;
         let width = 2 * V::LANES;
         let panels = self.columns.div_ceil(width);
         let packed = self.packed.as_mut_ptr();
@@ -91,7 +124,7 @@ impl Kernel for Block<'_> {
             // its last column and row.
             unsafe {
                 for p in 0..depth {
-                    let row = self.b.as_ptr().add((begin + p) * n + self.first);
+                    let row = self.row::<V>(begin + p);
                     for panel in 0..panels {
                         let src = row.add(panel * width);
                         let dst = packed.add((panel * depth + p) * width);
@@ -100,9 +133,10 @@ impl Kernel for Block<'_> {
                         high.store(dst.add(V::LANES));
                     }
                 }
-                for panel in 0..panels {
-                    let b = packed.add(panel * depth * width);
-                    for row in (0..m).step_by(MR) {
+                // Rows outside: the pieces of one row of `c` follow each other in memory.
+                for row in (0..m).step_by(MR) {
+                    for panel in 0..panels {
+                        let b = packed.add(panel * depth * width);
                         self.tile::<V, MR>(panel * width, row, begin, depth, b);
                     }
                 }
@@ -116,6 +150,25 @@ impl Kernel for Block<'_> {
 }
 
 impl Block<'_> {
+    /// The block's columns of row `p` of `b`.
+    ///
+    /// # Safety
+    /// The CPU has `V`.
+    #[inline(always)]
+    unsafe fn row<V: Vector>(&self, p: usize) -> *const f32 {
+        match self.b {
+            Source::Rows(b) => b[p * self.size.n + self.first..].as_ptr(),
+            Source::Unfold(x, s) => {
+                // SAFETY: `line` holds `columns` elements.
+                unsafe {
+                    let line = self.line.as_ptr().cast_mut();
+                    unfold::row::<V>(x, s, p, self.first, self.columns, line);
+                    line
+                }
+            }
+        }
+    }
+
     /// Adds terms `begin..begin + depth` of one tile.
     ///
     /// # Safety

@@ -18,7 +18,14 @@ pub fn matmul(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: &mut [f32])
     check_len("b", b.len(), k * n);
     check_len("c", c.len(), m * n);
     let size = gemm::Size { count: 1, m, n, k };
-    gemm::run(size, Level::current(), a, b, Epilogue::none(), c);
+    gemm::run(
+        size,
+        Level::current(),
+        a,
+        gemm::Source::Rows(b),
+        Epilogue::none(),
+        c,
+    );
 }
 
 /// Terms summed in vectors before their lanes are added up.

@@ -16,6 +16,7 @@ mod scratch;
 mod shape;
 mod simd;
 mod tile;
+mod unfold;
 mod weight_grad;
 mod winograd;
 
