@@ -1,4 +1,5 @@
-//! Speed of the convolutions of the networks, in GFLOP/s of the plain algorithm.
+//! Speed of the convolutions of the networks, in GFLOP/s of the plain algorithm; a star marks
+//! the algorithm that is chosen.
 //!
 //! `cargo bench --bench conv2d -- [part of a shape's name]`. Compare figures of one run only:
 //! the minimum over some repetitions still drifts with the machine's clock.
@@ -6,8 +7,8 @@
 use std::time::{Duration, Instant};
 
 use tmad_ops::kernels::{
-    Activation, Conv2dShape, Level, PackedWeights, conv2d, conv2d_backward_input,
-    conv2d_backward_weight,
+    Activation, Algorithm, Conv2dShape, Level, PackedWeights, conv2d_backward_input,
+    conv2d_backward_weight, conv2d_with,
 };
 
 /// batch, in, out, size, kernel, stride, dilation.
@@ -103,7 +104,11 @@ fn main() {
         Level::current().name(),
         rayon::current_num_threads()
     );
-    println!("{:34} {:>8} {:>8} {:>8}", "", "forward", "grad x", "grad w");
+    let [a, b, c, d] = Algorithm::ALL.map(|algorithm| format!("{algorithm:?}"));
+    println!(
+        "{:34} {a:>10} {b:>10} {c:>10} {d:>10} {:>8} {:>8}",
+        "", "grad x", "grad w"
+    );
     for s in SHAPES {
         let [batch, ci, co, size, kernel, stride, dilation] = s;
         let name = format!("{batch:3}× {ci:3}→{co:3} {size:3}² k{kernel} s{stride} d{dilation}");
@@ -125,15 +130,26 @@ fn main() {
         let act = Activation::LeakyRelu(0.2);
         let speed = |seconds: f64| s.flops() as f64 * 1e-9 / seconds;
 
-        let forward = speed(seconds(|| {
-            conv2d(&s, &x, &packed, Some(&bias), None, act, &mut out)
-        }));
+        print!("{name:34}");
+        let chosen = Algorithm::choose(&s, Level::current());
+        for algorithm in Algorithm::ALL {
+            if !algorithm.supports(&s, Level::current()) {
+                print!(" {:>10}", "");
+                continue;
+            }
+            let bias = Some(bias.as_slice());
+            let forward = speed(seconds(|| {
+                conv2d_with(Some(algorithm), &s, &x, &packed, bias, None, act, &mut out)
+            }));
+            let mark = if algorithm == chosen { '*' } else { ' ' };
+            print!(" {forward:9.1}{mark}");
+        }
         let grad_x = speed(seconds(|| {
             conv2d_backward_input(&s, &grad_out, &weight, &mut grad_in)
         }));
         let grad_w = speed(seconds(|| {
             conv2d_backward_weight(&s, &x, &grad_out, &mut grad_weight, Some(&mut bias.clone()))
         }));
-        println!("{name:34} {forward:8.1} {grad_x:8.1} {grad_w:8.1}");
+        println!(" {grad_x:8.1} {grad_w:8.1}");
     }
 }

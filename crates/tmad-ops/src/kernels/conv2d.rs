@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use super::gemm::Source;
 use super::layout::Epilogue;
-use super::panels::Panels;
+use super::panels::{Panels, WeightLayout};
 use super::plan::Plan;
+use super::scratch::with_scratch;
 use super::shape::{Activation, Conv2dShape, check_len};
 use super::simd::Level;
-use super::{direct, weight_grad, winograd};
+use super::{direct, gemm, weight_grad, winograd};
 
 /// Convolution weights prepared once, when a model is loaded.
 ///
@@ -74,15 +76,23 @@ impl<'a> From<&'a PackedWeights> for Weights<'a> {
 pub enum Algorithm {
     /// Sums of products of pixels and weights, for every shape.
     Direct,
+    /// A matrix product, for 1×1 kernels of stride 1 without padding.
+    Pointwise,
+    /// A matrix product with the pixels under each tap copied into rows, for every shape.
+    Unfold,
     /// F(4×4, 3×3), for 3×3 kernels of stride 1 with enough channels for a vector.
     Winograd,
 }
 
 impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 4] = [Self::Direct, Self::Pointwise, Self::Unfold, Self::Winograd];
+
     /// Whether it can compute this shape with the instruction set.
     pub fn supports(self, shape: &Conv2dShape, level: Level) -> bool {
         match self {
-            Self::Direct => true,
+            Self::Direct | Self::Unfold => true,
+            Self::Pointwise => shape.kernel == 1 && shape.stride == 1 && shape.padding == 0,
             Self::Winograd => {
                 shape.kernel == 3 && shape.stride == 1 && shape.in_channels >= level.lanes()
             }
@@ -95,6 +105,10 @@ impl Algorithm {
         let roomy = s.out_height() >= 4 * s.dilation && s.out_width() >= 4 * s.dilation;
         if Self::Winograd.supports(s, level) && roomy && s.out_channels >= 16 {
             Self::Winograd
+        } else if Self::Pointwise.supports(s, level) {
+            Self::Pointwise
+        } else if s.in_channels < level.lanes() {
+            Self::Unfold
         } else {
             Self::Direct
         }
@@ -169,7 +183,8 @@ pub fn conv2d_with<'a>(
     let epilogue = Epilogue::new(bias, residual, act);
     match algorithm {
         Algorithm::Direct => {
-            let panels = weight.panels(|w| &w.direct, |w| Panels::forward(w, shape, level.lanes()));
+            let layout = WeightLayout::forward(shape);
+            let panels = weight.panels(|w| &w.direct, |w| Panels::new(w, layout, level.lanes()));
             direct::run(
                 &Plan::forward(shape, level),
                 level,
@@ -179,8 +194,36 @@ pub fn conv2d_with<'a>(
                 out,
             );
         }
+        Algorithm::Pointwise => {
+            let (m, n) = (shape.out_channels, shape.height * shape.width);
+            let size = gemm::Size {
+                count: shape.batch,
+                m,
+                n,
+                k: shape.in_channels,
+            };
+            gemm::run(size, level, weight.plain(), Source::Rows(x), epilogue, out);
+        }
+        Algorithm::Unfold => {
+            let (m, n) = (shape.out_channels, shape.out_height() * shape.out_width());
+            let k = shape.in_channels * shape.kernel * shape.kernel;
+            let size = gemm::Size {
+                count: shape.batch,
+                m,
+                n,
+                k,
+            };
+            gemm::run(
+                size,
+                level,
+                weight.plain(),
+                Source::Unfold(x, shape),
+                epilogue,
+                out,
+            );
+        }
         Algorithm::Winograd => {
-            let layout = winograd::WeightLayout::forward(shape);
+            let layout = WeightLayout::forward(shape);
             let panels = weight.panels(
                 |w| &w.winograd,
                 |w| winograd::transform_weights(w, layout, level),
@@ -191,6 +234,14 @@ pub fn conv2d_with<'a>(
 }
 
 impl<'a> Weights<'a> {
+    /// The weight as it is stored in a model.
+    fn plain(self) -> &'a [f32] {
+        match self {
+            Self::Plain(weight) => weight,
+            Self::Packed(packed) => &packed.plain,
+        }
+    }
+
     /// The panels kept in `cell`, or new ones.
     fn panels(
         self,
@@ -223,16 +274,39 @@ pub fn conv2d_backward_input(
     check_len("weight", weight.len(), shape.weight_len());
     check_len("grad_in", grad_in.len(), shape.input_len());
     let level = Level::current();
+    if Algorithm::Pointwise.supports(shape, level) {
+        let (ci, co) = (shape.in_channels, shape.out_channels);
+        let size = gemm::Size {
+            count: shape.batch,
+            m: ci,
+            n: shape.height * shape.width,
+            k: co,
+        };
+        with_scratch(weight.len(), |transposed| {
+            for (i, value) in transposed.iter_mut().enumerate() {
+                *value = weight[i % co * ci + i / co];
+            }
+            gemm::run(
+                size,
+                level,
+                transposed,
+                Source::Rows(grad_out),
+                Epilogue::none(),
+                grad_in,
+            );
+        });
+        return;
+    }
     if let Some(turned) = turned(shape)
         && Algorithm::choose(&turned, level) == Algorithm::Winograd
     {
-        let layout = winograd::WeightLayout::turned(shape);
+        let layout = WeightLayout::turned(shape);
         let panels = winograd::transform_weights(weight, layout, level);
         let plan = winograd::Plan::new(&turned, level);
         plan.run(level, grad_out, &panels, Epilogue::none(), grad_in);
         return;
     }
-    let panels = Panels::turned(weight, shape, level.lanes());
+    let panels = Panels::new(weight, WeightLayout::turned(shape), level.lanes());
     let plan = Plan::backward_input(shape, level);
     direct::run(&plan, level, grad_out, &panels, Epilogue::none(), grad_in);
 }

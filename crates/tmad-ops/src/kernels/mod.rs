@@ -6,6 +6,7 @@
 mod carafe;
 mod conv2d;
 mod direct;
+mod gemm;
 mod layout;
 mod matmul;
 mod panels;
@@ -15,6 +16,7 @@ mod scratch;
 mod shape;
 mod simd;
 mod tile;
+mod unfold;
 mod weight_grad;
 mod winograd;
 

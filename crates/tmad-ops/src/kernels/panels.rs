@@ -3,6 +3,54 @@
 use super::scratch::AlignedBuf;
 use super::shape::Conv2dShape;
 
+/// How the weight `[out_channels, in_channels, kernel, kernel]` is read as a matrix per tap.
+#[derive(Clone, Copy)]
+pub(crate) struct WeightLayout {
+    pub taps: usize,
+    pub rows: usize,
+    pub columns: usize,
+    row_step: usize,
+    column_step: usize,
+    /// Whether taps are read from the last to the first.
+    pub turned: bool,
+}
+
+impl WeightLayout {
+    /// Rows are input channels: for the convolution itself.
+    pub(crate) fn forward(s: &Conv2dShape) -> Self {
+        let (taps, rows, columns) = (s.kernel * s.kernel, s.in_channels, s.out_channels);
+        let (row_step, column_step) = (taps, taps * rows);
+        Self {
+            taps,
+            rows,
+            columns,
+            row_step,
+            column_step,
+            turned: false,
+        }
+    }
+
+    /// Rows are output channels, the kernel is turned by 180°: for the gradient of the input.
+    pub(crate) fn turned(s: &Conv2dShape) -> Self {
+        let (taps, rows, columns) = (s.kernel * s.kernel, s.out_channels, s.in_channels);
+        let (row_step, column_step) = (taps * columns, taps);
+        Self {
+            taps,
+            rows,
+            columns,
+            row_step,
+            column_step,
+            turned: true,
+        }
+    }
+
+    /// Index of the first tap of a pair of channels.
+    #[inline(always)]
+    pub(crate) fn offset(&self, row: usize, column: usize) -> usize {
+        row * self.row_step + column * self.column_step
+    }
+}
+
 /// A convolution weight as a `[taps · depth, columns]` matrix, cut into panels of two vectors
 /// of columns (the last may be one vector wide); rows of a panel are contiguous.
 #[derive(Debug, Clone)]
@@ -16,29 +64,6 @@ pub(crate) struct Panels {
 }
 
 impl Panels {
-    /// Fills the matrix from `value(row, column)`.
-    pub(crate) fn new(
-        rows: usize,
-        columns: usize,
-        lanes: usize,
-        value: impl Fn(usize, usize) -> f32,
-    ) -> Self {
-        let mut panels = Self::zeroed(rows, columns, lanes);
-        let slice = panels.data.as_mut_slice();
-        let mut panel = 0;
-        for first in (0..columns).step_by(2 * lanes) {
-            let width = (columns - first).next_multiple_of(lanes).min(2 * lanes);
-            for row in 0..rows {
-                let line = &mut slice[panel + row * width..][..width];
-                for (j, line) in line.iter_mut().enumerate().take(columns - first) {
-                    *line = value(row, first + j);
-                }
-            }
-            panel += rows * width;
-        }
-        panels
-    }
-
     /// The matrix of zeros.
     pub(crate) fn zeroed(rows: usize, columns: usize, lanes: usize) -> Self {
         let data = AlignedBuf::zeroed(rows * columns.next_multiple_of(lanes));
@@ -55,22 +80,31 @@ impl Panels {
         self.data.as_mut_slice()
     }
 
-    /// Rows `[tap][in_channel]`, columns `out_channel`: for the convolution itself.
-    pub(crate) fn forward(weight: &[f32], shape: &Conv2dShape, lanes: usize) -> Self {
-        let (ci, taps) = (shape.in_channels, shape.kernel * shape.kernel);
-        Self::new(taps * ci, shape.out_channels, lanes, |row, co| {
-            weight[(co * ci + row % ci) * taps + row / ci]
-        })
-    }
-
-    /// Rows `[tap, the last one first][out_channel]`, columns `in_channel`: for the gradient
-    /// of the input, which is a convolution with the kernel turned by 180°.
-    pub(crate) fn turned(weight: &[f32], shape: &Conv2dShape, lanes: usize) -> Self {
-        let (ci, co) = (shape.in_channels, shape.out_channels);
-        let taps = shape.kernel * shape.kernel;
-        Self::new(taps * co, ci, lanes, |row, c| {
-            weight[((row % co) * ci + c) * taps + taps - 1 - row / co]
-        })
+    /// Rows `[tap][row channel]`, columns the other channel.
+    pub(crate) fn new(weight: &[f32], layout: WeightLayout, lanes: usize) -> Self {
+        let WeightLayout {
+            taps,
+            rows,
+            columns,
+            turned,
+            ..
+        } = layout;
+        assert_eq!(weight.len(), taps * rows * columns);
+        let mut panels = Self::zeroed(taps * rows, columns, lanes);
+        let pitch = panels.pitch();
+        for column in 0..columns {
+            let panel = column / (2 * lanes) * (2 * lanes);
+            let width = (pitch - panel).min(2 * lanes);
+            let dst = &mut panels.data.as_mut_slice()[panel * taps * rows + column - panel..];
+            for row in 0..rows {
+                let src = &weight[layout.offset(row, column)..][..taps];
+                for (tap, &value) in src.iter().enumerate() {
+                    let tap = if turned { taps - 1 - tap } else { tap };
+                    dst[(tap * rows + row) * width] = value;
+                }
+            }
+        }
+        panels
     }
 
     /// Elements of the matrix without padding.

@@ -68,7 +68,7 @@ impl Map {
 }
 
 impl Plan {
-    /// `out = conv(x, weight)`, for [`Panels::forward`].
+    /// `out = conv(x, weight)`, for [`WeightLayout::forward`](super::panels::WeightLayout::forward).
     pub(super) fn forward(s: &Conv2dShape, level: Level) -> Self {
         let taps = (0..s.kernel).map(|k| (k, (k * s.dilation) as isize - s.padding as isize));
         let axis = vec![AxisPhase {
@@ -79,7 +79,7 @@ impl Plan {
         Self::new(s.batch, x, out, s.stride, 1, axis, s.kernel, level)
     }
 
-    /// `grad_in = convᵀ(grad_out, weight)`, for [`Panels::turned`].
+    /// `grad_in = convᵀ(grad_out, weight)`, for [`WeightLayout::turned`](super::panels::WeightLayout::turned).
     pub(super) fn backward_input(s: &Conv2dShape, level: Level) -> Self {
         let axis = (0..s.stride).map(|first| {
             let taps = (0..s.kernel).filter_map(|k| {

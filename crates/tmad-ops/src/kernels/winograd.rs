@@ -8,7 +8,7 @@
 //! where the direct sum reaches about 10⁻⁶.
 
 use super::layout::{Epilogue, channel_pitch, clear, pack_row, unpack_row};
-use super::panels::Panels;
+use super::panels::{Panels, WeightLayout};
 use super::scratch::{LINE, SharedMut, for_each_task, with_scratch};
 use super::shape::Conv2dShape;
 use super::simd::{Kernel, Level, Vector};
@@ -81,45 +81,9 @@ unsafe fn transform_weight<V: Vector>(g: [V; 3]) -> [V; SPAN] {
     ]
 }
 
-/// Where the weight of a pair of channels is found in the model's weight.
-#[derive(Clone, Copy)]
-pub(super) struct WeightLayout {
-    rows: usize,
-    columns: usize,
-    row_step: usize,
-    column_step: usize,
-    /// Whether taps are read from the last to the first.
-    turned: bool,
-}
-
-impl WeightLayout {
-    /// For the convolution itself.
-    pub(super) fn forward(s: &Conv2dShape) -> Self {
-        let (rows, columns) = (s.in_channels, s.out_channels);
-        Self {
-            rows,
-            columns,
-            row_step: 9,
-            column_step: 9 * rows,
-            turned: false,
-        }
-    }
-
-    /// For the gradient of the input.
-    pub(super) fn turned(s: &Conv2dShape) -> Self {
-        let (rows, columns) = (s.out_channels, s.in_channels);
-        Self {
-            rows,
-            columns,
-            row_step: 9 * columns,
-            column_step: 9,
-            turned: true,
-        }
-    }
-}
-
 /// The transformed weight: rows `[point][in_channel]`, columns `out_channel`.
 pub(super) fn transform_weights(weight: &[f32], layout: WeightLayout, level: Level) -> Panels {
+    assert_eq!(layout.taps, 9);
     assert_eq!(weight.len(), 9 * layout.rows * layout.columns);
     let mut panels = Panels::zeroed(POINTS * layout.rows, layout.columns, level.lanes());
     let shared = SharedMut::new(panels.data_mut());
@@ -153,7 +117,7 @@ impl Kernel for WeightRow<'_> {
         for first in (0..l.columns).step_by(V::LANES) {
             let mut taps = [[0.0f32; super::simd::MAX_LANES]; 9];
             for lane in 0..V::LANES.min(l.columns - first) {
-                let at = self.row * l.row_step + (first + lane) * l.column_step;
+                let at = l.offset(self.row, first + lane);
                 for (t, &value) in self.weight[at..at + 9].iter().enumerate() {
                     taps[if l.turned { 8 - t } else { t }][lane] = value;
                 }

@@ -1,0 +1,37 @@
+//! Matrix products against the plain loops, over random shapes.
+
+mod common;
+
+use common::{abs, assert_close, levels, random};
+use proptest::prelude::*;
+use tmad_ops::kernels::{matmul, matmul_bt, reference};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+    /// For the tolerance see `kernels_conv2d.rs`.
+    #[test]
+    fn agrees_with_plain_loops(
+        m in prop_oneof![1..20usize, Just(64)],
+        n in prop_oneof![1..40usize, Just(300)],
+        k in prop_oneof![0..40usize, Just(300), Just(5000)],
+    ) {
+        prop_assume!(m * n * k < 2_000_000);
+        let (a, b) = (random(m * k, 1), random(n * k, 2));
+        for transposed in [false, true] {
+            let exact = reference::matmul(m, n, k, &a, &b, transposed);
+            let scale = reference::matmul(m, n, k, &abs(&a), &abs(&b), transposed);
+            for level in levels() {
+                level.force(|| {
+                    let mut c = vec![f32::NAN; m * n];
+                    if transposed {
+                        matmul_bt(m, n, k, &a, &b, &mut c);
+                    } else {
+                        matmul(m, n, k, &a, &b, &mut c);
+                    }
+                    assert_close(&c, &exact, &scale, 1e-5, level.name());
+                });
+            }
+        }
+    }
+}
