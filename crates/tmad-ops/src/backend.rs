@@ -8,9 +8,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Flex, backend_extension};
-#[cfg(feature = "libtorch")]
-use burn::backend::LibTorch;
+use burn::backend::{Autodiff, Backend, backend_extension};
 use std::fmt::Debug;
 
 /// Forward operations, dispatched on the tensors' device. Arguments as in [`crate::conv2d`] and
@@ -124,7 +122,7 @@ impl<B: TrainableOps, C: CheckpointStrategy> TmadOps for Autodiff<B, C> {
             }
             OpsKind::UnTracked(prep) => {
                 prep.finish(<B as TmadOps>::conv2d(x, weight, bias, options))
-            },
+            }
         }
     }
 

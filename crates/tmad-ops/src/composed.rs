@@ -39,8 +39,8 @@ pub fn carafe(x: Tensor<4>, logits: Tensor<4>) -> Tensor<4> {
     let windows = unfold4d(x, [CARAFE_KERNEL; 2], options)
         .reshape([batch, channels, CARAFE_TAPS, num_pixels])
         .permute([0, 3, 1, 2]);
-    let kernels = softmax(logits.reshape([batch, CARAFE_TAPS, 4, num_pixels]), 1)
-        .permute([0, 3, 1, 2]);
+    let kernels =
+        softmax(logits.reshape([batch, CARAFE_TAPS, 4, num_pixels]), 1).permute([0, 3, 1, 2]);
     windows
         .matmul(kernels)
         .reshape([batch, height, width, channels, 2, 2])

@@ -71,7 +71,11 @@ impl TmadOps for Flex {
         bias: FlexTensor,
         options: Conv2dOptions,
     ) -> FlexTensor {
-        let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
+        let (x, weight, bias) = (
+            x.to_contiguous(),
+            weight.to_contiguous(),
+            bias.to_contiguous(),
+        );
         let shape = conv2d_shape(&x, &weight, options);
         let activation = match options.negative_slope {
             Some(slope) => Activation::LeakyRelu(slope),
@@ -206,7 +210,12 @@ impl TrainableOps for Flex {
             needs_x.then(|| tensor(grad_x, dims::<4>(&x))),
             needs_logits.then(|| {
                 let grad = logits_gradient(values(&kernels), &grad_kernels, size);
-                let logits_dims = [shape.batch, 4 * crate::CARAFE_TAPS, shape.height, shape.width];
+                let logits_dims = [
+                    shape.batch,
+                    4 * crate::CARAFE_TAPS,
+                    shape.height,
+                    shape.width,
+                ];
                 tensor(grad, logits_dims)
             }),
         ]

@@ -58,33 +58,35 @@ pub fn logits_gradient(
         }
         let kernels = &kernels[b * image_len..(b + 1) * image_len];
         let grad_kernels = &grad_kernels[b * image_len..(b + 1) * image_len];
-        rows.into_par_iter().enumerate().for_each(|(y, mut planes)| {
-            let mut inner = vec![0.0; width];
-            for phase in 0..PHASES {
-                let (i, j) = (phase / 2, phase % 2);
-                let at = |tap: usize| {
-                    let start = tap * PHASES * num_pixels + (2 * y + i) * 2 * width;
-                    start..start + 2 * width
-                };
-                // ∂L/∂logit = k·(g − Σ k·g)
-                inner.fill(0.0);
-                for tap in 0..CARAFE_TAPS {
-                    let pairs = kernels[at(tap)].chunks_exact(2);
-                    let pairs = pairs.zip(grad_kernels[at(tap)].chunks_exact(2));
-                    for (sum, (k, g)) in inner.iter_mut().zip(pairs) {
-                        *sum += k[j] * g[j];
+        rows.into_par_iter()
+            .enumerate()
+            .for_each(|(y, mut planes)| {
+                let mut inner = vec![0.0; width];
+                for phase in 0..PHASES {
+                    let (i, j) = (phase / 2, phase % 2);
+                    let at = |tap: usize| {
+                        let start = tap * PHASES * num_pixels + (2 * y + i) * 2 * width;
+                        start..start + 2 * width
+                    };
+                    // ∂L/∂logit = k·(g − Σ k·g)
+                    inner.fill(0.0);
+                    for tap in 0..CARAFE_TAPS {
+                        let pairs = kernels[at(tap)].chunks_exact(2);
+                        let pairs = pairs.zip(grad_kernels[at(tap)].chunks_exact(2));
+                        for (sum, (k, g)) in inner.iter_mut().zip(pairs) {
+                            *sum += k[j] * g[j];
+                        }
+                    }
+                    for tap in 0..CARAFE_TAPS {
+                        let pairs = kernels[at(tap)].chunks_exact(2);
+                        let pairs = pairs.zip(grad_kernels[at(tap)].chunks_exact(2));
+                        let row = &mut planes[PHASES * tap + phase];
+                        for ((out, (k, g)), sum) in row.iter_mut().zip(pairs).zip(&inner) {
+                            *out = k[j] * (g[j] - sum);
+                        }
                     }
                 }
-                for tap in 0..CARAFE_TAPS {
-                    let pairs = kernels[at(tap)].chunks_exact(2);
-                    let pairs = pairs.zip(grad_kernels[at(tap)].chunks_exact(2));
-                    let row = &mut planes[PHASES * tap + phase];
-                    for ((out, (k, g)), sum) in row.iter_mut().zip(pairs).zip(&inner) {
-                        *out = k[j] * (g[j] - sum);
-                    }
-                }
-            }
-        });
+            });
     }
     grad_logits
 }

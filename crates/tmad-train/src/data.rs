@@ -129,7 +129,9 @@ fn list_pictures(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), DataErro
 
 fn is_picture(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ["jpg", "jpeg", "png", "webp"].iter().any(|e| extension == *e)
+    ["jpg", "jpeg", "png", "webp"]
+        .iter()
+        .any(|e| extension == *e)
 }
 
 /// A square crop and its mask.
@@ -176,7 +178,8 @@ impl Sampler {
         let mut random = Random::new(stream(self.seed, index));
         let picture = (0..64).find_map(|_| {
             let pick = random.below(self.range.len() as u64) as usize;
-            self.pictures.get(shuffled(self.range.start + pick, self.pictures.len()))
+            self.pictures
+                .get(shuffled(self.range.start + pick, self.pictures.len()))
         })?;
         let image = random_crop(&picture, self.data.min_crop, self.size_px, &mut random);
         let mask_seed = random.bits();

@@ -48,10 +48,27 @@ pub fn train(run: &Run) -> Result<(), Box<dyn std::error::Error>> {
     let mut last_checkpoint = Instant::now();
     for (index, stage) in config.stages.iter().enumerate() {
         let mut optimiser = optimiser(stage);
-        let sampler = Sampler::new(pictures.clone(), 0..num_train, config.data.clone(), stage.size_px, config.seed + index as u64);
-        let valid = Sampler::new(pictures.clone(), num_train..pictures.len(), config.data.clone(), 256, 12345);
-        let valid: Vec<_> = (0..config.num_validation as u64).filter_map(|i| valid.sample(i)).collect();
-        let valid: Vec<Batch> = valid.chunks(4).map(|s| Batch::new(s, &run.device)).collect();
+        let sampler = Sampler::new(
+            pictures.clone(),
+            0..num_train,
+            config.data.clone(),
+            stage.size_px,
+            config.seed + index as u64,
+        );
+        let valid = Sampler::new(
+            pictures.clone(),
+            num_train..pictures.len(),
+            config.data.clone(),
+            256,
+            12345,
+        );
+        let valid: Vec<_> = (0..config.num_validation as u64)
+            .filter_map(|i| valid.sample(i))
+            .collect();
+        let valid: Vec<Batch> = valid
+            .chunks(4)
+            .map(|s| Batch::new(s, &run.device))
+            .collect();
         let mut loader = Loader::start(sampler, 0);
         let mut sum = 0.0;
         let stage_start = Instant::now();
@@ -65,33 +82,57 @@ pub fn train(run: &Run) -> Result<(), Box<dyn std::error::Error>> {
             model = optimiser.step(stage.learning_rate_at(step), model, grads);
             average = ema::update(average, &model, config.ema_decay);
             if (step + 1) % 100 == 0 {
-                let rate = (step + 1) as f64 * stage.batch_size as f64 / stage_start.elapsed().as_secs_f64();
-                println!("stage {index} step {} loss {:.4} {rate:.1} pictures/s {:.0} s lr {:.2e}", step + 1, sum / 100.0, start.elapsed().as_secs_f64(), stage.learning_rate_at(step));
+                let rate = (step + 1) as f64 * stage.batch_size as f64
+                    / stage_start.elapsed().as_secs_f64();
+                println!(
+                    "stage {index} step {} loss {:.4} {rate:.1} pictures/s {:.0} s lr {:.2e}",
+                    step + 1,
+                    sum / 100.0,
+                    start.elapsed().as_secs_f64(),
+                    stage.learning_rate_at(step)
+                );
                 sum = 0.0;
             }
             let over = run.time_limit.is_some_and(|limit| start.elapsed() > limit);
-            if over || step + 1 == stage.iterations || last_checkpoint.elapsed() > run.checkpoint_every {
+            if over
+                || step + 1 == stage.iterations
+                || last_checkpoint.elapsed() > run.checkpoint_every
+            {
                 last_checkpoint = Instant::now();
                 let mut l1 = 0.0;
                 let mut psnr = 0.0;
                 let mut n = 0.0;
                 for batch in &valid {
                     let masked = batch.image.clone() * (1.0 - batch.mask.clone());
-                    let error = (average.coarse.forward(masked, batch.mask.clone()) - batch.image.clone()) * batch.mask.clone() / 2.0;
+                    let error = (average.coarse.forward(masked, batch.mask.clone())
+                        - batch.image.clone())
+                        * batch.mask.clone()
+                        / 2.0;
                     let area = batch.mask.clone().sum_dim(3).sum_dim(2) * 3.0;
-                    let mse = error.clone().square().sum_dim(3).sum_dim(2).sum_dim(1) / area.clone();
+                    let mse =
+                        error.clone().square().sum_dim(3).sum_dim(2).sum_dim(1) / area.clone();
                     let mae = error.abs().sum_dim(3).sum_dim(2).sum_dim(1) / area;
                     l1 += mae.sum().into_scalar::<f32>() as f64;
                     let m: Tensor<4> = mse;
-                    for v in m.into_data().to_vec::<f32>().unwrap() { psnr += -10.0 * (v as f64).log10(); n += 1.0; }
+                    for v in m.into_data().to_vec::<f32>().unwrap() {
+                        psnr += -10.0 * (v as f64).log10();
+                        n += 1.0;
+                    }
                 }
-                println!("validation stage {index} step {} l1 {:.4} psnr {:.3}", step + 1, l1 / n * 100.0, psnr / n);
+                println!(
+                    "validation stage {index} step {} l1 {:.4} psnr {:.3}",
+                    step + 1,
+                    l1 / n * 100.0,
+                    psnr / n
+                );
                 let bytes = weights::to_bytes(&average, Precision::F32, HashMap::new())?;
                 let tmp = run.out.join("ema.safetensors.tmp");
                 std::fs::write(&tmp, bytes)?;
                 std::fs::rename(&tmp, run.out.join("ema.safetensors"))?;
             }
-            if over { return Ok(()); }
+            if over {
+                return Ok(());
+            }
         }
         let _ = Networks::Coarse;
     }

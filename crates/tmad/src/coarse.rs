@@ -2,8 +2,8 @@
 
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
 use burn::module::Module;
-use burn::tensor::ops::PadMode;
 use burn::tensor::Tensor;
+use burn::tensor::ops::PadMode;
 use serde::{Deserialize, Serialize};
 
 /// Sizes of the coarse network.

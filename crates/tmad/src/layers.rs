@@ -63,9 +63,11 @@ impl Conv2d {
         let fan_in = (in_channels * kernel * kernel) as f64;
         let slope = NEGATIVE_SLOPE as f64;
         let deviation = (2.0 / ((1.0 + slope * slope) * fan_in)).sqrt();
-        Self::with_weight(init, [out_channels, in_channels, kernel, kernel], |random| {
-            deviation * random.normal()
-        })
+        Self::with_weight(
+            init,
+            [out_channels, in_channels, kernel, kernel],
+            |random| deviation * random.normal(),
+        )
     }
 
     fn with_weight(
@@ -88,6 +90,19 @@ impl Conv2d {
     /// Without leaky ReLU.
     pub fn linear(mut self) -> Self {
         self.options.negative_slope = None;
+        self
+    }
+
+    /// With all weights zero, so that the output starts at zero.
+    pub fn zeroed(mut self) -> Self {
+        self.weight = self.weight.map(|weight| {
+            let zeros = Tensor::zeros_like(&weight);
+            if weight.is_require_grad() {
+                zeros.require_grad()
+            } else {
+                zeros
+            }
+        });
         self
     }
 
@@ -188,9 +203,11 @@ impl Carafe {
         // Xavier-uniform and N(0, 0.001), as mmcv: the first kernels are nearly box filters.
         let bound = (6.0 / (channels + compressed_channels) as f64).sqrt();
         Self {
-            compressor: Conv2d::with_weight(init, [compressed_channels, channels, 1, 1], |random| {
-                bound * (2.0 * random.unit() - 1.0)
-            })
+            compressor: Conv2d::with_weight(
+                init,
+                [compressed_channels, channels, 1, 1],
+                |random| bound * (2.0 * random.unit() - 1.0),
+            )
             .linear(),
             encoder: Conv2d::with_weight(
                 init,
@@ -231,7 +248,10 @@ impl Up {
         scale: usize,
         carafe_channels: usize,
     ) -> Self {
-        assert!(matches!(scale, 1 | 2), "an up-block scales by 1 or 2, not {scale}");
+        assert!(
+            matches!(scale, 1 | 2),
+            "an up-block scales by 1 or 2, not {scale}"
+        );
         Self {
             carafe: (scale == 2).then(|| Carafe::new(init, in_channels, carafe_channels)),
             conv1: Conv2d::new(init, in_channels + skip_channels, out_channels, 3),

@@ -21,13 +21,17 @@ pub enum Precision {
 #[non_exhaustive]
 pub enum WeightsError {
     /// The file is no safetensors file at all.
-    #[error("not a safetensors file ({reason}); give a file written by `tmad train` or `tmad export`")]
+    #[error(
+        "not a safetensors file ({reason}); give a file written by `tmad train` or `tmad export`"
+    )]
     Format {
         /// What the reader met.
         reason: String,
     },
     /// The file ends inside a tensor.
-    #[error("the file is truncated: tensor `{name}` needs bytes up to {needed}, the file has {found}; copy it again")]
+    #[error(
+        "the file is truncated: tensor `{name}` needs bytes up to {needed}, the file has {found}; copy it again"
+    )]
     Truncated {
         /// First tensor that is incomplete.
         name: String,
@@ -43,7 +47,9 @@ pub enum WeightsError {
         name: String,
     },
     /// The file has a tensor that the network lacks.
-    #[error("tensor `{name}` has no place in this network; the file belongs to another configuration")]
+    #[error(
+        "tensor `{name}` has no place in this network; the file belongs to another configuration"
+    )]
     Unexpected {
         /// The file's name for it.
         name: String,
@@ -324,7 +330,11 @@ impl ModuleMapper for Loader<'_> {
                     let needs_grad = tensor.is_require_grad();
                     let data = TensorData::new(values, shape);
                     let loaded = Tensor::from_data(data, &tensor.device());
-                    if needs_grad { loaded.require_grad() } else { loaded }
+                    if needs_grad {
+                        loaded.require_grad()
+                    } else {
+                        loaded
+                    }
                 })
             }
             Err(error) => {

@@ -18,9 +18,8 @@ pub fn reconstruction(
     losses: &LossConfig,
 ) -> Tensor<1> {
     let error = penalty(coarse - image, losses.squared).sum_dim(1);
-    let mean_over = |region: Tensor<4>| {
-        (error.clone() * region.clone()).sum() / (region.sum() * 3.0 + EPSILON)
-    };
+    let mean_over =
+        |region: Tensor<4>| (error.clone() * region.clone()).sum() / (region.sum() * 3.0 + EPSILON);
     let mut loss = mean_over(mask.clone()) * losses.hole;
     if losses.known != 0.0 {
         loss = loss + mean_over(1.0 - mask) * losses.known;

@@ -1,0 +1,76 @@
+//! Between pictures in memory and tensors: the one place where bytes become numbers.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use inpaint_core::{Mask, RgbImage};
+
+/// 8-bit RGB pictures of one size as `[batch, 3, height, width]` in [-1, 1]: x = u8/127.5 − 1.
+///
+/// # Panics
+///
+/// If there is no picture, or the sizes differ.
+pub fn images_to_tensor(images: &[&RgbImage], device: &Device) -> Tensor<4> {
+    let (width, height) = images[0].dimensions();
+    let num_pixels = width as usize * height as usize;
+    let mut planes = vec![0.0f32; images.len() * 3 * num_pixels];
+    for (image, planes) in images.iter().zip(planes.chunks_exact_mut(3 * num_pixels)) {
+        assert_eq!(image.dimensions(), (width, height), "pictures of one size");
+        let (red, rest) = planes.split_at_mut(num_pixels);
+        let (green, blue) = rest.split_at_mut(num_pixels);
+        let pixels = image.as_raw().chunks_exact(3);
+        for (((r, g), b), pixel) in red.iter_mut().zip(green).zip(blue).zip(pixels) {
+            *r = f32::from(pixel[0]) / 127.5 - 1.0;
+            *g = f32::from(pixel[1]) / 127.5 - 1.0;
+            *b = f32::from(pixel[2]) / 127.5 - 1.0;
+        }
+    }
+    let shape = [images.len(), 3, height as usize, width as usize];
+    Tensor::from_data(TensorData::new(planes, shape), device)
+}
+
+/// Masks of one size as `[batch, 1, height, width]`, 1 = hole.
+///
+/// # Panics
+///
+/// If there is no mask, or the sizes differ.
+pub fn masks_to_tensor(masks: &[&Mask], device: &Device) -> Tensor<4> {
+    let (width, height) = masks[0].dimensions();
+    let mut plane = Vec::with_capacity(masks.len() * masks[0].as_bytes().len());
+    for mask in masks {
+        assert_eq!(mask.dimensions(), (width, height), "masks of one size");
+        plane.extend(mask.as_bytes().iter().map(|&hole| f32::from(hole)));
+    }
+    let shape = [masks.len(), 1, height as usize, width as usize];
+    Tensor::from_data(TensorData::new(plane, shape), device)
+}
+
+/// `[batch, 3, height, width]` as 8-bit pictures: clamp(round((x + 1)·127.5), 0, 255).
+pub fn tensor_to_images(tensor: Tensor<4>) -> Vec<RgbImage> {
+    let [_, _, height, width] = tensor.dims();
+    let num_pixels = height * width;
+    let values = tensor_values(tensor);
+    (values.chunks_exact(3 * num_pixels))
+        .map(|planes| {
+            RgbImage::from_fn(width as u32, height as u32, |x, y| {
+                let at = y as usize * width + x as usize;
+                let byte = |channel: usize| {
+                    let value = (planes[channel * num_pixels + at] + 1.0) * 127.5;
+                    value.round().clamp(0.0, 255.0) as u8
+                };
+                inpaint_core::image::Rgb([byte(0), byte(1), byte(2)])
+            })
+        })
+        .collect()
+}
+
+/// The values of a tensor, row-major.
+pub fn tensor_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    (tensor.into_data().convert::<f32>())
+        .try_into_vec()
+        .expect("converted to f32")
+}
+
+/// Whole numbers as a tensor for [`Tensor::select`].
+pub(crate) fn index_tensor(indices: Vec<i64>, device: &Device) -> Tensor<1, Int> {
+    let len = indices.len();
+    Tensor::from_data(TensorData::new(indices, [len]), device)
+}
