@@ -1,0 +1,2 @@
+//! The `tmad` command.
+fn main() {}
