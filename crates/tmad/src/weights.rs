@@ -189,7 +189,7 @@ impl<'a> WeightsFile<'a> {
     /// An error that names the tensor when one is missing, left over, of another shape or number
     /// format, or not finite.
     pub fn load<M: Module>(&self, module: M) -> Result<M, WeightsError> {
-        let (module, loaded) = self.load_matching(module, "")?;
+        let (module, loaded) = self.load_with(module, true)?;
         let unexpected = (self.tensors.names().into_iter()).find(|name| !loaded.contains(*name));
         match unexpected {
             Some(name) => Err(WeightsError::Unexpected { name: name.into() }),
@@ -197,24 +197,24 @@ impl<'a> WeightsFile<'a> {
         }
     }
 
-    /// Puts the tensors whose names start with `prefix` into their places in `module` and leaves
-    /// its other parameters as they are: to start a network from a part of another.
+    /// Puts the tensors that both sides have into `module` and leaves its other parameters as they
+    /// are: to start a network from a part of another.
     ///
     /// # Errors
     ///
-    /// As [`WeightsFile::load`], for the tensors concerned.
-    pub fn load_prefix<M: Module>(&self, module: M, prefix: &str) -> Result<M, WeightsError> {
-        Ok(self.load_matching(module, prefix)?.0)
+    /// As [`WeightsFile::load`], but a tensor that only one side has is none.
+    pub fn load_available<M: Module>(&self, module: M) -> Result<M, WeightsError> {
+        Ok(self.load_with(module, false)?.0)
     }
 
-    fn load_matching<M: Module>(
+    fn load_with<M: Module>(
         &self,
         module: M,
-        prefix: &str,
+        strict: bool,
     ) -> Result<(M, HashSet<String>), WeightsError> {
         let mut loader = Loader {
             file: self,
-            prefix,
+            strict,
             path: Vec::new(),
             loaded: HashSet::new(),
             error: None,
@@ -302,7 +302,7 @@ impl ModuleVisitor for Collector {
 
 struct Loader<'a> {
     file: &'a WeightsFile<'a>,
-    prefix: &'a str,
+    strict: bool,
     path: Vec<String>,
     loaded: HashSet<String>,
     error: Option<WeightsError>,
@@ -319,7 +319,8 @@ impl ModuleMapper for Loader<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.join(".");
-        if self.error.is_some() || !name.starts_with(self.prefix) {
+        let is_skipped = !self.strict && self.file.tensors.tensor(&name).is_err();
+        if self.error.is_some() || is_skipped {
             return param;
         }
         let shape = param.val().dims();
