@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::scratch::{LINE, SharedMut, for_each_task, with_scratch};
 use super::shape::Conv2dShape;
 use super::simd::{Kernel, Level, Vector};
-use super::tile;
+use super::tile::{self, NARROW_MR};
 
 /// Parts at most, and pixels for which another part pays for its own copy of the weight.
 const MAX_PARTS: usize = 16;
@@ -137,7 +137,7 @@ impl Kernel for Strip<'_> {
                     panel::<V, MR, 2>(plan, self.num_rows, input, grad, pitch, sums);
                     first += 2 * V::LANES;
                 } else {
-                    panel::<V, MR, 1>(plan, self.num_rows, input, grad, pitch, sums);
+                    panel::<V, NARROW_MR, 1>(plan, self.num_rows, input, grad, pitch, sums);
                     first += V::LANES;
                 }
             }
