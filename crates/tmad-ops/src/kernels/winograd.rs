@@ -7,9 +7,11 @@
 //! Rounding is amplified by the transforms: results are within 10⁻⁴ of the largest output,
 //! where the direct sum reaches about 10⁻⁶.
 
+mod gradient;
 mod transforms;
 mod weights;
 
+pub(super) use gradient::weight_gradient;
 pub(super) use weights::transform_weights;
 
 use super::layout::{Epilogue, channel_pitch, clear, pack_row, unpack_row};

@@ -62,3 +62,39 @@ pub(super) unsafe fn transform_weight<V: Vector>(g: [V; 3]) -> [V; SPAN] {
         g[2],
     ]
 }
+
+/// `A · g`, the adjoint of [`transform_output`].
+#[inline(always)]
+pub(super) unsafe fn transform_gradient<V: Vector>(g: [V; TILE]) -> [V; SPAN] {
+    // SAFETY: existing vectors prove the instruction set.
+    let (two, four, eight) = unsafe { (V::splat(2.0), V::splat(4.0), V::splat(8.0)) };
+    let (even, odd) = (g[0].add(g[2]), g[1].add(g[3]));
+    let wide_even = g[0].add_mul(g[2], four);
+    let wide_odd = g[1].mul(two).add_mul(g[3], eight);
+    [
+        g[0],
+        even.add(odd),
+        even.sub(odd),
+        wide_even.add(wide_odd),
+        wide_even.sub(wide_odd),
+        g[3],
+    ]
+}
+
+/// `Gᵀ · u`, the adjoint of [`transform_weight`].
+#[inline(always)]
+pub(super) unsafe fn transform_weight_gradient<V: Vector>(u: [V; SPAN]) -> [V; 3] {
+    // SAFETY: existing vectors prove the instruction set.
+    let (quarter, sixth) = unsafe { (V::splat(1.0 / 4.0), V::splat(1.0 / 6.0)) };
+    // SAFETY: as above.
+    let (twelfth, twenty_fourth) = unsafe { (V::splat(1.0 / 12.0), V::splat(1.0 / 24.0)) };
+    let (near, near_odd) = (u[1].add(u[2]), u[2].sub(u[1]));
+    let (far, far_odd) = (u[3].add(u[4]), u[3].sub(u[4]));
+    [
+        u[0].mul(quarter)
+            .sub(near.mul(sixth))
+            .add_mul(far, twenty_fourth),
+        near_odd.mul(sixth).add_mul(far_odd, twelfth),
+        far.sub(near).mul(sixth).add(u[5]),
+    ]
+}
