@@ -147,13 +147,13 @@ fn check(s: &Conv2dShape) {
 
             let mut grad_in = vec![f32::NAN; s.input_len()];
             conv2d_backward_input(s, &grad_out, &weight, &mut grad_in);
-            assert_close(
-                &grad_in,
-                &exact_in,
-                &scale_in,
-                DIRECT,
-                &format!("{name} grad_in"),
-            );
+            let what = format!("{name} grad_in");
+            // Where Winograd's algorithm may have been chosen.
+            if s.kernel == 3 && s.stride == 1 {
+                assert_close(&grad_in, &exact_in, &largest(&exact_in), WINOGRAD, &what);
+            } else {
+                assert_close(&grad_in, &exact_in, &scale_in, DIRECT, &what);
+            }
 
             let mut grad_weight = vec![f32::NAN; s.weight_len()];
             let mut grad_bias = vec![f32::NAN; s.out_channels];

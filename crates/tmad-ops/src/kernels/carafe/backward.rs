@@ -12,7 +12,7 @@ const STRIP: usize = 8;
 /// Channels that are packed at a time, so that they stay in the second-level cache.
 const GROUP: usize = 8;
 
-/// Gradients of [`carafe`](super::carafe) with respect to its input and kernels; both are
+/// Gradients of [`carafe`](fn@super::carafe) with respect to its input and kernels; both are
 /// overwritten.
 ///
 /// # Panics
