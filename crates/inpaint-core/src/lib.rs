@@ -36,6 +36,7 @@ pub mod mask_generator;
 pub mod metrics;
 pub mod patchmatch;
 pub mod random;
+pub mod scene;
 
 pub use composite::{check_sizes, composite};
 pub use error::{InpaintError, Size};
