@@ -1,0 +1,66 @@
+//! The choice of an inpainting method.
+
+use crate::device::DeviceChoice;
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use inpaint_core::Inpainter;
+use inpaint_core::patchmatch::PatchMatch;
+use std::path::PathBuf;
+
+/// What fills the hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Method {
+    /// T-MAD: coarse network, texture memory, patch synthesis
+    Tmad,
+    /// T-MAD's coarse network alone: structure without texture
+    Coarse,
+    /// Patches copied from the rest of the picture, without a network
+    Patchmatch,
+}
+
+/// Options that choose a method and what it runs on.
+#[derive(Debug, Args)]
+pub struct MethodArgs {
+    /// What fills the hole
+    #[arg(long, value_enum, default_value_t = Method::Tmad)]
+    method: Method,
+    /// Weights from `tmad train` or `tmad export` instead of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// What the networks run on
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    /// CPU threads; all cores if not given. The result is the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+impl MethodArgs {
+    /// Makes the method ready to run.
+    ///
+    /// # Errors
+    ///
+    /// If the weights or the device cannot be used.
+    pub fn load(&self) -> Result<Box<dyn Inpainter>> {
+        limit_threads(self.threads)?;
+        let _device = self.device.open()?;
+        match self.method {
+            Method::Patchmatch => Ok(Box::new(PatchMatch::default())),
+            Method::Tmad | Method::Coarse => {
+                bail!("this build has no networks; use --method patchmatch")
+            }
+        }
+    }
+}
+
+/// Bounds the threads of everything that computes on the CPU. To be called once, before any
+/// work.
+pub fn limit_threads(threads: Option<u16>) -> Result<()> {
+    if let Some(threads) = threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global()
+            .with_context(|| format!("cannot start {threads} threads"))?;
+    }
+    Ok(())
+}
