@@ -1,11 +1,14 @@
 //! The choice of an inpainting method.
 
 use crate::device::DeviceChoice;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use inpaint_core::Inpainter;
 use inpaint_core::patchmatch::PatchMatch;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tmad::pipeline::TMad;
 
 /// What fills the hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,19 +46,34 @@ impl MethodArgs {
     /// If the weights or the device cannot be used.
     pub fn load(&self) -> Result<Box<dyn Inpainter>> {
         limit_threads(self.threads)?;
-        let _device = self.device.open()?;
-        match self.method {
-            Method::Patchmatch => Ok(Box::new(PatchMatch::default())),
-            Method::Tmad | Method::Coarse => {
-                bail!("this build has no networks; use --method patchmatch")
-            }
+        if self.method == Method::Patchmatch {
+            return Ok(Box::new(PatchMatch::default()));
         }
+        let tmad = load_tmad(self.weights.as_deref(), &self.device.open()?)?;
+        Ok(Box::new(match self.method {
+            Method::Coarse => tmad.coarse_only(),
+            _ => tmad,
+        }))
     }
+}
+
+/// T-MAD with the weights of a file, or with the built-in ones.
+///
+/// # Errors
+///
+/// If the file cannot be read or holds no weights of T-MAD.
+pub fn load_tmad(weights: Option<&Path>, device: &Device) -> Result<TMad> {
+    let Some(path) = weights else {
+        return TMad::built_in(device).context("the built-in weights are damaged");
+    };
+    let name = path.display();
+    let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    TMad::from_bytes(&bytes, device).with_context(|| format!("cannot use the weights {name}"))
 }
 
 /// Bounds the threads of everything that computes on the CPU. To be called once, before any
 /// work.
-pub fn limit_threads(threads: Option<u16>) -> Result<()> {
+fn limit_threads(threads: Option<u16>) -> Result<()> {
     if let Some(threads) = threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())
