@@ -103,7 +103,11 @@ fn a_folder_of_pictures_becomes_weights() {
 #[test]
 fn training_says_what_is_missing() {
     let folder = Folder::new();
-    folder.fails("train --data gone --out run", 1, &["gone"]);
+    folder.fails(
+        "train --data gone --out run",
+        1,
+        &["gone is no folder", "pictures"],
+    );
     std::fs::create_dir(folder.path("pictures")).unwrap();
     folder.write("config.json", b"{\"stagse\": []}");
     let run = "train --data pictures --out run --config config.json";
@@ -113,5 +117,14 @@ fn training_says_what_is_missing() {
         2,
         &["--time-limit"],
     );
-    folder.fails("export gone -o weights.safetensors", 1, &["gone"]);
+    folder.fails(
+        "train --data pictures --out run --resume",
+        1,
+        &["without --resume"],
+    );
+    folder.fails(
+        "export gone -o weights.safetensors",
+        1,
+        &["gone is no folder"],
+    );
 }

@@ -3,7 +3,7 @@
 use crate::device::DeviceChoice;
 use crate::interrupt;
 use crate::terminal::{Terminal, UsageError};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 use std::fmt::Write;
@@ -60,6 +60,11 @@ pub struct TrainArgs {
 /// If the configuration, the pictures or the run's folder cannot be used, or the training
 /// diverges.
 pub fn run(args: &TrainArgs, terminal: &Terminal) -> Result<()> {
+    // Before anything is created in the run's folder.
+    check_is_folder(&args.data, "give the folder of the training pictures")?;
+    if args.resume {
+        check_is_folder(&args.out, "start without --resume")?;
+    }
     let options = TrainOptions {
         data: args.data.clone(),
         out: args.out.clone(),
@@ -88,6 +93,13 @@ pub fn run(args: &TrainArgs, terminal: &Terminal) -> Result<()> {
         summary.weights.display(),
         summary.checkpoint.display()
     ));
+    Ok(())
+}
+
+fn check_is_folder(path: &Path, advice: &str) -> Result<()> {
+    if !path.is_dir() {
+        bail!("{} is no folder; {advice}", path.display());
+    }
     Ok(())
 }
 
