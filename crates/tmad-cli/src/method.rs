@@ -21,12 +21,9 @@ pub enum Method {
     Patchmatch,
 }
 
-/// Options that choose a method and what it runs on.
+/// Options of whatever runs methods.
 #[derive(Debug, Args)]
-pub struct MethodArgs {
-    /// What fills the hole
-    #[arg(long, value_enum, default_value_t = Method::Tmad)]
-    method: Method,
+pub struct EngineArgs {
     /// Weights from `tmad train` or `tmad export` instead of the built-in ones
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
@@ -38,22 +35,35 @@ pub struct MethodArgs {
     threads: Option<u16>,
 }
 
-impl MethodArgs {
-    /// Makes the method ready to run.
+impl EngineArgs {
+    /// Bounds the threads of everything that computes on the CPU. To be called once, before any
+    /// work.
+    ///
+    /// # Errors
+    ///
+    /// If the threads cannot be started.
+    pub fn limit_threads(&self) -> Result<()> {
+        if let Some(threads) = self.threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads.into())
+                .build_global()
+                .with_context(|| format!("cannot start {threads} threads"))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a method ready to run.
     ///
     /// # Errors
     ///
     /// If the weights or the device cannot be used.
-    pub fn load(&self) -> Result<Box<dyn Inpainter>> {
-        limit_threads(self.threads)?;
-        if self.method == Method::Patchmatch {
-            return Ok(Box::new(PatchMatch::default()));
-        }
-        let tmad = load_tmad(self.weights.as_deref(), &self.device.open()?)?;
-        Ok(Box::new(match self.method {
-            Method::Coarse => tmad.coarse_only(),
-            _ => tmad,
-        }))
+    pub fn load(&self, method: Method) -> Result<Box<dyn Inpainter>> {
+        let load = || load_tmad(self.weights.as_deref(), &self.device.open()?);
+        Ok(match method {
+            Method::Tmad => Box::new(load()?),
+            Method::Coarse => Box::new(load()?.coarse_only()),
+            Method::Patchmatch => Box::new(PatchMatch::default()),
+        })
     }
 }
 
@@ -69,16 +79,4 @@ pub fn load_tmad(weights: Option<&Path>, device: &Device) -> Result<TMad> {
     let name = path.display();
     let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
     TMad::from_bytes(&bytes, device).with_context(|| format!("cannot use the weights {name}"))
-}
-
-/// Bounds the threads of everything that computes on the CPU. To be called once, before any
-/// work.
-fn limit_threads(threads: Option<u16>) -> Result<()> {
-    if let Some(threads) = threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.into())
-            .build_global()
-            .with_context(|| format!("cannot start {threads} threads"))?;
-    }
-    Ok(())
 }

@@ -193,7 +193,7 @@ fn fit_to_format<'a>(
     let alpha = color.has_alpha() && holds_alpha;
     let bits = bits_per_sample(color).min(sample_bits);
     // TIFF's encoder knows grey without alpha only.
-    let grey = !color.has_color() && !(format == ImageFormat::Tiff && alpha);
+    let grey = !(color.has_color() || format == ImageFormat::Tiff && alpha);
     if color.has_alpha() && !alpha {
         terminal.warn("JPEG holds no transparency; write .png, .webp or .tif to keep it");
     }

@@ -2,7 +2,7 @@
 
 use crate::interrupt::{self, Interrupted};
 use crate::mask_file::MaskArgs;
-use crate::method::MethodArgs;
+use crate::method::{EngineArgs, Method};
 use crate::output::OutputFile;
 use crate::photo::Photo;
 use crate::terminal::Terminal;
@@ -33,8 +33,11 @@ pub struct InpaintArgs {
     /// Where the result goes; its extension is the format. May be the photo itself
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// What fills the hole
+    #[arg(long, value_enum, default_value_t = Method::Tmad)]
+    method: Method,
     #[command(flatten)]
-    method: MethodArgs,
+    engine: EngineArgs,
     /// Seed of methods that draw random numbers (patchmatch)
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -76,7 +79,8 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
         ));
     }
 
-    let method = args.method.load()?;
+    args.engine.limit_threads()?;
+    let method = args.engine.load(args.method)?;
     let bar = terminal.progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
     let control = Control::with_seed(args.seed)
         .with_cancel_flag(interrupt::stop_flag())
