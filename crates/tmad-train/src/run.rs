@@ -149,7 +149,7 @@ pub enum TrainError {
     },
     /// The loss is no number any more.
     #[error(
-        "the loss became {value} at step {step} of stage {stage}; the last checkpoint is kept. Lower the learning rate and go on with --resume"
+        "the loss is not finite ({value}) at step {step} of stage {stage}; the last checkpoint is kept. Lower the learning rate and go on with --resume"
     )]
     NotFinite {
         /// Index of the stage.

@@ -264,9 +264,10 @@ impl Run<'_> {
         state: &State,
         report: &mut dyn FnMut(Event),
     ) -> Result<std::path::PathBuf, TrainError> {
-        let path = state.save(&self.folder.checkpoints(), KEEP)?;
+        // Refuses weights that are not finite, before they could replace a good checkpoint.
         self.folder
             .write_weights(&state.average, self.config, state.place)?;
+        let path = state.save(&self.folder.checkpoints(), KEEP)?;
         report(Event::Checkpoint { path: path.clone() });
         let last = self.config.stages.len() - 1;
         let networks = self.config.stages[state.place.stage.min(last)].networks;
