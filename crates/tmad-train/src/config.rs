@@ -56,7 +56,10 @@ impl TrainConfig {
             }
         }
         if !(0.0..=1.0).contains(&self.data.min_crop) || self.data.min_crop == 0.0 {
-            return Err(format!("data.min_crop: {} is not in (0, 1]", self.data.min_crop));
+            return Err(format!(
+                "data.min_crop: {} is not in (0, 1]",
+                self.data.min_crop
+            ));
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return Err(format!("ema_decay: {} is not in [0, 1)", self.ema_decay));

@@ -95,11 +95,12 @@ impl RunFolder {
         place: Place,
     ) -> Result<(), TrainError> {
         let path = self.weights_path();
-        let bytes = weights::to_bytes(average, Precision::F32, metadata(config, place)?)
-            .map_err(|source| TrainError::Weights {
+        let bytes = weights::to_bytes(average, Precision::F32, metadata(config, place)?).map_err(
+            |source| TrainError::Weights {
                 path: path.clone(),
                 source,
-            })?;
+            },
+        )?;
         write_whole(&path, &bytes)
     }
 
@@ -136,7 +137,10 @@ pub(crate) fn metadata(
         value.map_err(|error| TrainError::Config(error.to_string()))
     };
     Ok(HashMap::from([
-        (CONFIG_KEY.to_owned(), json(serde_json::to_string(&config.model))?),
+        (
+            CONFIG_KEY.to_owned(),
+            json(serde_json::to_string(&config.model))?,
+        ),
         ("training".to_owned(), json(serde_json::to_string(config))?),
         ("steps".to_owned(), place.total_steps.to_string()),
         ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{self, Place, State};
 use crate::config::{Networks, StageConfig, TrainConfig};
-use crate::data::{Batch, Loader, Pictures, Sampler};
+use crate::data::{self, Loader, Pictures, Sample, Sampler};
 use crate::objective::objective;
 use crate::run::{Ending, Event, Summary, TrainError, TrainOptions};
 use crate::run_folder::RunFolder;
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tmad::model::Model;
+use tmad::model::{Inputs, Model};
 use tmad::weights::WeightsFile;
 
 /// Steps between two [`Event::Step`]s; losses are read back from the device only then.
@@ -55,7 +55,7 @@ pub fn train(
     if options.resume {
         state = newest(&folder, &config, options, state, &mut report)?;
     }
-    let validation = validation::batches(&config, &pictures, &options.device);
+    let validation = validation::samples(&config, &pictures);
     let mut run = Run {
         options,
         config: &config,
@@ -162,7 +162,7 @@ struct Run<'a> {
     config: &'a TrainConfig,
     folder: &'a RunFolder,
     pictures: Arc<Pictures>,
-    validation: Vec<Batch>,
+    validation: Vec<Sample>,
     started: Instant,
 }
 
@@ -200,9 +200,10 @@ impl Run<'_> {
         while state.place.step < stage.iterations {
             let step = state.place.step;
             let samples = loader.next_samples(stage.batch_size);
-            let batch = Batch::new(samples.ok_or(TrainError::Damaged)?, &device);
+            let samples = samples.ok_or(TrainError::Damaged)?;
+            let inputs = data::inputs(&samples, &self.config.model, &device);
             let learning_rate = stage.learning_rate_at(step);
-            let losses = self.step(state, stage, &batch, learning_rate, stream(seed, step));
+            let losses = self.step(state, stage, &inputs, learning_rate, stream(seed, step));
             state.place.step += 1;
             state.place.total_steps += 1;
             meter.add(losses);
@@ -232,12 +233,12 @@ impl Run<'_> {
         &self,
         state: &mut State,
         stage: &StageConfig,
-        batch: &Batch,
+        inputs: &Inputs,
         learning_rate: f64,
         seed: u64,
     ) -> Vec<(&'static str, Tensor<1>)> {
         let model = state.model.clone();
-        let terms = objective(&model, batch, stage.networks, &self.config.losses, seed);
+        let terms = objective(&model, inputs, stage.networks, &self.config.losses, seed);
         let mut grads = terms.total().backward();
         let grads = match stage.networks {
             Networks::Coarse => GradientsParams::from_module(&mut grads, &model.coarse),
@@ -263,12 +264,19 @@ impl Run<'_> {
         state: &State,
         report: &mut dyn FnMut(Event),
     ) -> Result<std::path::PathBuf, TrainError> {
+        // Refuses weights that are not finite, before they could replace a good checkpoint.
+        self.folder
+            .write_weights(&state.average, self.config, state.place)?;
         let path = state.save(&self.folder.checkpoints(), KEEP)?;
-        self.folder.write_weights(&state.average, self.config, state.place)?;
         report(Event::Checkpoint { path: path.clone() });
         let last = self.config.stages.len() - 1;
         let networks = self.config.stages[state.place.stage.min(last)].networks;
-        let (psnr, previews) = validation::measure(&state.average, &self.validation, networks);
+        let (psnr, previews) = validation::measure(
+            &state.average,
+            &self.validation,
+            networks,
+            &self.options.device,
+        );
         if let Some(previews) = previews {
             self.folder.write_preview(&previews, state.place)?;
         }
@@ -329,7 +337,12 @@ impl Meter {
             });
         }
         losses.push(("total".to_owned(), total));
-        let seconds = self.since.elapsed().max(Duration::from_millis(1)).as_secs_f64() / count;
+        let seconds = self
+            .since
+            .elapsed()
+            .max(Duration::from_millis(1))
+            .as_secs_f64()
+            / count;
         self.num_steps = 0;
         self.since = Instant::now();
         Ok(Event::Step {
