@@ -41,6 +41,9 @@ impl Photo {
         let file = read_picture_file(path)?;
         let format = image::guess_format(&file)
             .map_err(|_| anyhow!("{name} is no picture that can be read ({READABLE})"))?;
+        if !format.reading_enabled() {
+            bail!("{name} is {format:?}, which cannot be read; convert it to PNG first");
+        }
         if format == ImageFormat::Jpeg && !jpeg_is_complete(&file) {
             bail!(
                 "{name} is truncated: the JPEG data ends before the picture does; copy the file again"

@@ -30,6 +30,9 @@ fn a_photo_that_is_no_picture() {
         1,
         &["photo.png is no picture", "JPEG, PNG"],
     );
+    folder.write("photo.png", b"GIF89a\x01\0\x01\0\0\0\0");
+    let run = format!("{RUN} out.png");
+    folder.fails(&run, 1, &["photo.png is Gif", "convert it to PNG"]);
 }
 
 #[test]
