@@ -4,7 +4,7 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use std::collections::{HashMap, HashSet};
 
 /// Number format of stored weights.
@@ -144,26 +144,31 @@ impl<'a> WeightsFile<'a> {
     ///
     /// [`WeightsError::Format`] or [`WeightsError::Truncated`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, WeightsError> {
-        let format = |error: safetensors::SafeTensorError| WeightsError::Format {
-            reason: error.to_string(),
-        };
-        let (header_len, header) = SafeTensors::read_metadata(bytes).map_err(format)?;
+        let format = |reason: String| WeightsError::Format { reason };
+        // The crate's own reader calls a short file an error without saying where it ends, so the
+        // header is read here: eight bytes of length, then JSON.
+        let (length, rest) = (bytes.split_first_chunk())
+            .ok_or_else(|| format("it has less than eight bytes".to_owned()))?;
+        let (header, data) = (usize::try_from(u64::from_le_bytes(*length)).ok())
+            .and_then(|length| rest.split_at_checked(length))
+            .ok_or_else(|| format("it ends inside its header".to_owned()))?;
+        let header: Metadata =
+            serde_json::from_slice(header).map_err(|error| format(error.to_string()))?;
         let mut infos: Vec<_> = header.tensors().into_iter().collect();
         infos.sort_by_key(|(_, info)| info.data_offsets);
-        // Eight bytes of length come before the header.
-        let data_start = 8 + header_len;
+        let data_start = bytes.len() - data.len();
         for (name, info) in infos {
-            let needed = data_start + info.data_offsets.1;
-            if needed > bytes.len() {
+            let end = info.data_offsets.1;
+            if end > data.len() {
                 return Err(WeightsError::Truncated {
                     name,
-                    needed,
+                    needed: data_start.saturating_add(end),
                     found: bytes.len(),
                 });
             }
         }
         Ok(Self {
-            tensors: SafeTensors::deserialize(bytes).map_err(format)?,
+            tensors: SafeTensors::deserialize(bytes).map_err(|error| format(error.to_string()))?,
             metadata: header.metadata().clone().unwrap_or_default(),
         })
     }
