@@ -192,7 +192,9 @@ impl Embedding {
 ///
 /// `theta` `[n, dimensions]`, `phi` `[N, dimensions]` → `[n, N]`.
 pub fn scores(theta: Tensor<2>, phi: Tensor<2>, temperature: f64) -> Tensor<2> {
-    let norm = phi.clone().square().sum_dim(1).sqrt().clamp_min(1e-6);
+    // Clamped under the root: the root's slope at 0 is infinite, and would turn the gradient of a
+    // window without features into NaN.
+    let norm = phi.clone().square().sum_dim(1).clamp_min(1e-12).sqrt();
     theta.matmul((phi / norm).transpose()) * temperature
 }
 
