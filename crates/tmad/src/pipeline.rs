@@ -67,6 +67,7 @@ impl TMad {
             .ok_or_else(|| metadata_error("it is missing".to_owned()))?;
         let config: ModelConfig =
             serde_json::from_str(config).map_err(|error| metadata_error(error.to_string()))?;
+        config.check().map_err(metadata_error)?;
         Ok(Self {
             model: file.load(Model::new(&config, 0, device))?,
             metadata: file.metadata().clone(),
