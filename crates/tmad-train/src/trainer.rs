@@ -245,7 +245,8 @@ impl Run<'_> {
             Networks::Joint => GradientsParams::from_module(&mut grads, &model),
         };
         state.model = state.optimiser.step(learning_rate, model, grads);
-        state.average = ema::update(state.average.clone(), &state.model, self.config.ema_decay);
+        let decay = ema::decay_at(state.place.total_steps, self.config.ema_decay);
+        state.average = ema::update(state.average.clone(), &state.model, decay);
         (terms.terms.into_iter())
             .map(|(name, value)| (name, value.inner()))
             .collect()
