@@ -53,7 +53,7 @@ fn tmad() -> TMad {
 fn picture(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([
-            (x * 7 + y) as u8,
+            (x * 37 % 23 * 11 + y * 29 % 17 * 7) as u8,
             (y * 5) as u8,
             if (x / 9 + y / 6) % 2 == 0 { 220 } else { 30 },
         ])
