@@ -56,7 +56,10 @@ impl TrainConfig {
             }
         }
         if !(0.0..=1.0).contains(&self.data.min_crop) || self.data.min_crop == 0.0 {
-            return Err(format!("data.min_crop: {} is not in (0, 1]", self.data.min_crop));
+            return Err(format!(
+                "data.min_crop: {} is not in (0, 1]",
+                self.data.min_crop
+            ));
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return Err(format!("ema_decay: {} is not in [0, 1)", self.ema_decay));
@@ -179,7 +182,8 @@ pub struct LossConfig {
     /// λ_v: reconstruction of known pixels. Default 0 (rectangles; the paper's free-form: 1).
     pub known: f64,
     /// Weight of squared error against absolute error in the reconstruction losses:
-    /// |e| + w·e². The paper's value and the default is 0.
+    /// |e| + w·e² (e on the scale [-1, 1], linear beyond 1). The paper's value and the default
+    /// is 0.
     pub squared: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,

@@ -1,7 +1,7 @@
 //! Training samples: pictures cropped, flipped and masked on worker threads.
 
 use crate::config::DataConfig;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use crossbeam_channel::{Receiver, bounded};
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -12,7 +12,7 @@ use inpaint_core::random::{Random, stream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tmad::tensors::{images_to_tensor, masks_to_tensor};
+use tmad::model::{Inputs, ModelConfig};
 
 /// Why a folder cannot be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -249,37 +249,15 @@ pub fn resize_area(
     RgbImage::from_raw(out_width, out_height, out.into_vec()).expect("sizes agree")
 }
 
-/// A batch of samples on a device.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// `[batch, 3, size, size]` in [-1, 1].
-    pub image: Tensor<4>,
-    /// `[batch, 1, size, size]`, 1 = hole.
-    pub mask: Tensor<4>,
-    /// The samples themselves.
-    pub samples: Vec<Sample>,
-}
-
-impl Batch {
-    /// Stacks samples of one size.
-    ///
-    /// # Panics
-    ///
-    /// If `samples` is empty or their sizes differ.
-    pub fn new(samples: Vec<Sample>, device: &Device) -> Self {
-        let images: Vec<_> = samples.iter().map(|s| &s.image).collect();
-        let masks: Vec<_> = samples.iter().map(|s| &s.mask).collect();
-        Self {
-            image: images_to_tensor(&images, device),
-            mask: masks_to_tensor(&masks, device),
-            samples,
-        }
-    }
-
-    /// The masks in memory.
-    pub fn masks(&self) -> Vec<&Mask> {
-        self.samples.iter().map(|s| &s.mask).collect()
-    }
+/// Samples of one size as a model's inputs.
+///
+/// # Panics
+///
+/// If `samples` is empty or their sizes differ.
+pub fn inputs<'a>(samples: &'a [Sample], config: &ModelConfig, device: &Device) -> Inputs<'a> {
+    let images: Vec<_> = samples.iter().map(|s| &s.image).collect();
+    let masks = samples.iter().map(|s| &s.mask).collect();
+    Inputs::new(&images, masks, config, device)
 }
 
 /// Worker threads that keep a few samples ready. Sample order does not depend on their number.

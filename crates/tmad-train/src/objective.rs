@@ -1,7 +1,6 @@
 //! What a training step minimises.
 
 use crate::config::{LossConfig, Networks};
-use crate::data::Batch;
 use crate::losses;
 use burn::tensor::Tensor;
 use tmad::model::{Inputs, Model};
@@ -31,31 +30,25 @@ impl Terms {
 /// Eq. (8) and (9) belong beside `patch_l1` and `total_variation` here.
 pub fn objective(
     model: &Model,
-    batch: &Batch,
+    inputs: &Inputs,
     networks: Networks,
     weights: &LossConfig,
     seed: u64,
 ) -> Terms {
-    let masks = batch.masks();
-    let inputs = Inputs {
-        image: batch.image.clone(),
-        mask: batch.mask.clone(),
-        masks: masks.clone(),
-    };
     let reconstruction = |coarse: Tensor<4>| {
-        losses::reconstruction(coarse, batch.image.clone(), batch.mask.clone(), weights)
+        losses::reconstruction(coarse, inputs.image.clone(), inputs.mask.clone(), weights)
     };
     match networks {
         Networks::Coarse => Terms {
-            terms: vec![("reconstruction", reconstruction(model.guess(&inputs)))],
+            terms: vec![("reconstruction", reconstruction(model.guess(inputs)))],
         },
         Networks::Joint => {
-            let layout = model.sampled_layout(&masks, seed);
-            let truth = model.true_patches(&inputs, &layout);
-            let output = model.forward(&inputs, layout);
+            let layout = model.sampled_layout(&inputs.masks, seed);
+            let truth = model.true_patches(inputs, &layout);
+            let output = model.forward(inputs, layout);
             let patch_l1 = losses::patch_l1(output.synthesis.patches, truth, weights.squared);
             let variation =
-                losses::total_variation(output.synthesis.completed, batch.mask.clone());
+                losses::total_variation(output.synthesis.completed, inputs.mask.clone());
             Terms {
                 terms: vec![
                     ("reconstruction", reconstruction(output.coarse)),

@@ -148,7 +148,9 @@ pub enum TrainError {
         path: PathBuf,
     },
     /// The loss is no number any more.
-    #[error("the loss became {value} at step {step} of stage {stage}; the last checkpoint is kept. Lower the learning rate and go on with --resume")]
+    #[error(
+        "the loss is not finite ({value}) at step {step} of stage {stage}; the last checkpoint is kept. Lower the learning rate and go on with --resume"
+    )]
     NotFinite {
         /// Index of the stage.
         stage: usize,

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{self, Place, State};
 use crate::config::{Networks, StageConfig, TrainConfig};
-use crate::data::{Batch, Loader, Pictures, Sampler};
+use crate::data::{self, Loader, Pictures, Sample, Sampler};
 use crate::objective::objective;
 use crate::run::{Ending, Event, Summary, TrainError, TrainOptions};
 use crate::run_folder::RunFolder;
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tmad::model::Model;
+use tmad::model::{Inputs, Model};
 use tmad::weights::WeightsFile;
 
 /// Steps between two [`Event::Step`]s; losses are read back from the device only then.
@@ -53,9 +53,9 @@ pub fn train(
     )?);
     let mut state = initial_state(&config, options)?;
     if options.resume {
-        state = newest(&folder, &config, options, state, &mut report)?;
+        state = newest(&folder, &config, &options.out, &state, &mut report)?;
     }
-    let validation = validation::batches(&config, &pictures, &options.device);
+    let validation = validation::samples(&config, &pictures);
     let mut run = Run {
         options,
         config: &config,
@@ -127,8 +127,8 @@ fn initialised(model: Model, path: &Path) -> Result<Model, TrainError> {
 fn newest(
     folder: &RunFolder,
     config: &TrainConfig,
-    options: &TrainOptions,
-    state: State,
+    out: &Path,
+    state: &State,
     report: &mut dyn FnMut(Event),
 ) -> Result<State, TrainError> {
     for path in checkpoint::list(&folder.checkpoints()).iter().rev() {
@@ -141,19 +141,14 @@ fn newest(
             state.load(path)
         });
         match loaded {
-            Ok(mut loaded) => {
-                let device = options.device.clone().autodiff();
-                loaded.model = loaded.model.to_device(&device).train();
-                loaded.average = loaded.average.to_device(&options.device);
-                return Ok(loaded);
-            }
+            Ok(loaded) => return Ok(loaded),
             Err(error) => report(Event::Warning {
                 message: format!("{error}; trying the one before"),
             }),
         }
     }
     Err(TrainError::NothingToResume {
-        path: options.out.clone(),
+        path: out.to_owned(),
     })
 }
 
@@ -162,7 +157,7 @@ struct Run<'a> {
     config: &'a TrainConfig,
     folder: &'a RunFolder,
     pictures: Arc<Pictures>,
-    validation: Vec<Batch>,
+    validation: Vec<Sample>,
     started: Instant,
 }
 
@@ -200,9 +195,10 @@ impl Run<'_> {
         while state.place.step < stage.iterations {
             let step = state.place.step;
             let samples = loader.next_samples(stage.batch_size);
-            let batch = Batch::new(samples.ok_or(TrainError::Damaged)?, &device);
+            let samples = samples.ok_or(TrainError::Damaged)?;
+            let inputs = data::inputs(&samples, &self.config.model, &device);
             let learning_rate = stage.learning_rate_at(step);
-            let losses = self.step(state, stage, &batch, learning_rate, stream(seed, step));
+            let losses = self.step(state, stage, &inputs, learning_rate, stream(seed, step));
             state.place.step += 1;
             state.place.total_steps += 1;
             meter.add(losses);
@@ -232,19 +228,20 @@ impl Run<'_> {
         &self,
         state: &mut State,
         stage: &StageConfig,
-        batch: &Batch,
+        inputs: &Inputs,
         learning_rate: f64,
         seed: u64,
     ) -> Vec<(&'static str, Tensor<1>)> {
         let model = state.model.clone();
-        let terms = objective(&model, batch, stage.networks, &self.config.losses, seed);
+        let terms = objective(&model, inputs, stage.networks, &self.config.losses, seed);
         let mut grads = terms.total().backward();
         let grads = match stage.networks {
             Networks::Coarse => GradientsParams::from_module(&mut grads, &model.coarse),
             Networks::Joint => GradientsParams::from_module(&mut grads, &model),
         };
         state.model = state.optimiser.step(learning_rate, model, grads);
-        state.average = ema::update(state.average.clone(), &state.model, self.config.ema_decay);
+        let decay = ema::decay_at(state.place.total_steps, self.config.ema_decay);
+        state.average = ema::update(state.average.clone(), &state.model, decay);
         (terms.terms.into_iter())
             .map(|(name, value)| (name, value.inner()))
             .collect()
@@ -263,12 +260,19 @@ impl Run<'_> {
         state: &State,
         report: &mut dyn FnMut(Event),
     ) -> Result<std::path::PathBuf, TrainError> {
+        // Refuses weights that are not finite, before they could replace a good checkpoint.
+        self.folder
+            .write_weights(&state.average, self.config, state.place)?;
         let path = state.save(&self.folder.checkpoints(), KEEP)?;
-        self.folder.write_weights(&state.average, self.config, state.place)?;
         report(Event::Checkpoint { path: path.clone() });
         let last = self.config.stages.len() - 1;
         let networks = self.config.stages[state.place.stage.min(last)].networks;
-        let (psnr, previews) = validation::measure(&state.average, &self.validation, networks);
+        let (psnr, previews) = validation::measure(
+            &state.average,
+            &self.validation,
+            networks,
+            &self.options.device,
+        );
         if let Some(previews) = previews {
             self.folder.write_preview(&previews, state.place)?;
         }
@@ -329,7 +333,12 @@ impl Meter {
             });
         }
         losses.push(("total".to_owned(), total));
-        let seconds = self.since.elapsed().max(Duration::from_millis(1)).as_secs_f64() / count;
+        let seconds = self
+            .since
+            .elapsed()
+            .max(Duration::from_millis(1))
+            .as_secs_f64()
+            / count;
         self.num_steps = 0;
         self.since = Instant::now();
         Ok(Event::Step {

@@ -1,7 +1,7 @@
 //! The averaged networks on pictures that are kept away from training.
 
 use crate::config::{Networks, TrainConfig};
-use crate::data::{Batch, Pictures, Sampler};
+use crate::data::{self, Pictures, Sample, Sampler};
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use std::sync::Arc;
@@ -19,49 +19,42 @@ const BATCH_SIZE: usize = 4;
 const NUM_PREVIEWS: usize = 6;
 
 /// The validation samples, the same for every run on the same pictures.
-pub fn batches(config: &TrainConfig, pictures: &Arc<Pictures>, device: &Device) -> Vec<Batch> {
+pub fn samples(config: &TrainConfig, pictures: &Arc<Pictures>) -> Vec<Sample> {
     let first = pictures.len() - config.num_validation;
     let range = first..pictures.len();
     let sampler = Sampler::new(pictures.clone(), range, config.data.clone(), SIZE_PX, SEED);
-    let samples: Vec<_> = (0..config.num_validation as u64)
+    (0..config.num_validation as u64)
         .filter_map(|index| sampler.sample(index))
-        .collect();
-    (samples.chunks(BATCH_SIZE))
-        .map(|samples| Batch::new(samples.to_vec(), device))
         .collect()
 }
 
 /// Mean PSNR over the hole by output, and rows of input | coarse | (completed) | truth.
 pub fn measure(
     model: &Model,
-    batches: &[Batch],
+    samples: &[Sample],
     networks: Networks,
+    device: &Device,
 ) -> (Vec<(String, f64)>, Option<RgbImage>) {
     let mut sums = [(0.0, "coarse"), (0.0, "completed")];
     let mut count = 0.0;
     let mut rows = Vec::new();
-    for batch in batches {
-        let masks = batch.masks();
-        let inputs = Inputs {
-            image: batch.image.clone(),
-            mask: batch.mask.clone(),
-            masks: masks.clone(),
-        };
+    for samples in samples.chunks(BATCH_SIZE) {
+        let inputs = data::inputs(samples, model.config(), device);
         let mut outputs = Vec::new();
         match networks {
             Networks::Coarse => outputs.push(model.guess(&inputs)),
             Networks::Joint => {
-                let output = model.forward(&inputs, model.layout(&masks));
+                let output = model.forward(&inputs, model.layout(&inputs.masks));
                 outputs.extend([output.coarse, output.synthesis.completed]);
             }
         }
         for ((sum, _), output) in sums.iter_mut().zip(&outputs) {
-            let psnr = psnr_over_hole(output.clone(), batch);
+            let psnr = psnr_over_hole(output.clone(), &inputs);
             *sum += psnr.iter().sum::<f64>();
         }
-        count += masks.len() as f64;
+        count += samples.len() as f64;
         if rows.len() < NUM_PREVIEWS {
-            rows.extend(preview_rows(batch, outputs));
+            rows.extend(preview_rows(&inputs, outputs));
         }
     }
     rows.truncate(NUM_PREVIEWS);
@@ -73,26 +66,26 @@ pub fn measure(
 }
 
 /// PSNR over the hole in dB, peak 1 on the scale [0, 1], of every picture of a batch.
-fn psnr_over_hole(output: Tensor<4>, batch: &Batch) -> Vec<f64> {
+fn psnr_over_hole(output: Tensor<4>, inputs: &Inputs) -> Vec<f64> {
     let sum = |t: Tensor<4>| tensor_values(t.sum_dim(3).sum_dim(2).sum_dim(1));
-    let error = (output - batch.image.clone()) / 2.0;
-    let squared = sum(error.square() * batch.mask.clone());
-    let area = sum(batch.mask.clone());
+    let error = (output - inputs.image.clone()) / 2.0;
+    let squared = sum(error.square() * inputs.mask.clone());
+    let area = sum(inputs.mask.clone());
     (squared.iter().zip(area))
         .map(|(&squared, area)| -10.0 * f64::from(squared / (3.0 * area)).log10())
         .collect()
 }
 
-fn preview_rows(batch: &Batch, outputs: Vec<Tensor<4>>) -> Vec<Vec<RgbImage>> {
-    let mask = batch.mask.clone();
-    let grey = Tensor::zeros_like(&batch.image);
-    let mut columns = vec![select_hole(mask.clone(), grey, batch.image.clone())];
+fn preview_rows(inputs: &Inputs, outputs: Vec<Tensor<4>>) -> Vec<Vec<RgbImage>> {
+    let mask = inputs.mask.clone();
+    let grey = Tensor::zeros_like(&inputs.image);
+    let mut columns = vec![select_hole(mask.clone(), grey, inputs.image.clone())];
     columns.extend(
-        (outputs.into_iter()).map(|output| select_hole(mask.clone(), output, batch.image.clone())),
+        (outputs.into_iter()).map(|output| select_hole(mask.clone(), output, inputs.image.clone())),
     );
-    columns.push(batch.image.clone());
+    columns.push(inputs.image.clone());
     let columns: Vec<_> = columns.into_iter().map(tensor_to_images).collect();
-    (0..batch.samples.len())
+    (0..inputs.masks.len())
         .map(|row| columns.iter().map(|column| column[row].clone()).collect())
         .collect()
 }

@@ -1,16 +1,17 @@
 //! The whole of T-MAD on one screen: [`Model::forward`].
 
-use crate::coarse::{Coarse, CoarseConfig};
+use crate::coarse::{Coarse, CoarseConfig, Prior};
 use crate::layers::Initializer;
 use crate::patch_synthesis::{Backbone, FeatureEncoder, PatchSynthesisConfig};
 use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
+use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use crate::texture_memory::{
     Candidates, Embedding, MemoryConfig, memory_windows, retrieve, sample_windows, scores,
 };
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use inpaint_core::Mask;
 use inpaint_core::random::stream;
+use inpaint_core::{Mask, RgbImage};
 use serde::{Deserialize, Serialize};
 
 /// Sizes and switches of the method. It travels in the weights' metadata.
@@ -84,6 +85,37 @@ pub struct Inputs<'a> {
     pub mask: Tensor<4>,
     /// The same masks in memory.
     pub masks: Vec<&'a Mask>,
+    /// What stands in the hole before the coarse network sees the picture (I_m): zeros, or a
+    /// smooth filling if the configuration asks for a prior. Same shape as `image`.
+    pub prior: Tensor<4>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Pictures and masks of one size, ready for a model with this configuration.
+    ///
+    /// # Panics
+    ///
+    /// If there is no picture, or sizes or counts differ.
+    pub fn new(
+        images: &[&RgbImage],
+        masks: Vec<&'a Mask>,
+        config: &ModelConfig,
+        device: &Device,
+    ) -> Self {
+        assert_eq!(images.len(), masks.len(), "one mask per picture");
+        let image = images_to_tensor(images, device);
+        let mask = masks_to_tensor(&masks, device);
+        let prior = match config.coarse.prior {
+            Prior::None => select_hole(mask.clone(), Tensor::zeros_like(&image), image.clone()),
+            Prior::Membrane => membranes_to_tensor(images, &masks, device),
+        };
+        Self {
+            image,
+            mask,
+            masks,
+            prior,
+        }
+    }
 }
 
 /// Where the hole's patches and the memory's windows lie.
@@ -174,9 +206,11 @@ impl Model {
 
     /// I_s of Section III-A.
     pub fn guess(&self, inputs: &Inputs) -> Tensor<4> {
-        let nothing = Tensor::zeros_like(&inputs.image);
-        let masked_image = select_hole(inputs.mask.clone(), nothing, inputs.image.clone());
-        self.coarse.forward(masked_image, inputs.mask.clone())
+        let output = (self.coarse).forward(inputs.prior.clone(), inputs.mask.clone());
+        match self.config.coarse.prior {
+            Prior::None => output,
+            Prior::Membrane => inputs.prior.clone() + output,
+        }
     }
 
     /// Hole cells and all qualifying windows of every picture.

@@ -9,14 +9,12 @@ use crate::model::{Inputs, Memory, Model, ModelConfig};
 use crate::patches::{assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
 use crate::scale::{Scaled, enlarge, reduce};
-use crate::tensors::{images_to_tensor, masks_to_tensor, tensor_to_images};
+use crate::tensors::{images_to_tensor, tensor_to_images};
 use crate::texture_memory::{Sampling, memory_windows, sample_windows};
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
-use inpaint_core::{
-    Control, InpaintError, Inpainter, Mask, RgbImage, check_sizes, composite,
-};
-use std::collections::HashMap;
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, check_sizes, composite};
+use std::collections::BTreeMap;
 
 /// Weights that this project trained, compiled in.
 static BUILT_IN: &[u8] = include_bytes!("../weights/tmad.safetensors");
@@ -37,7 +35,7 @@ const MAX_WINDOWS: usize = 1536;
 #[derive(Debug)]
 pub struct TMad {
     model: Model,
-    metadata: HashMap<String, String>,
+    metadata: BTreeMap<String, String>,
     device: Device,
     coarse_only: bool,
 }
@@ -89,7 +87,7 @@ impl TMad {
     }
 
     /// Where the weights come from: the text metadata of their file.
-    pub fn provenance(&self) -> &HashMap<String, String> {
+    pub fn provenance(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
@@ -103,11 +101,12 @@ impl TMad {
         control: &Control,
     ) -> Result<RgbImage, InpaintError> {
         control.check_cancelled()?;
-        let inputs = Inputs {
-            image: images_to_tensor(&[&picture.image], &self.device),
-            mask: masks_to_tensor(&[&picture.mask], &self.device),
-            masks: vec![&picture.mask],
-        };
+        let inputs = Inputs::new(
+            &[&picture.image],
+            vec![&picture.mask],
+            self.model.config(),
+            &self.device,
+        );
         let guess = match guess {
             Some(guess) => images_to_tensor(&[guess], &self.device),
             None => self.model.guess(&inputs),
@@ -191,7 +190,11 @@ impl TMad {
             };
             // Every level costs a quarter of the next one.
             let end = 0.25f32.powi(level as i32);
-            let start = if level == num_halvings { 0.0 } else { end / 4.0 };
+            let start = if level == num_halvings {
+                0.0
+            } else {
+                end / 4.0
+            };
             let step = |done: f32| step(start + (end - start) * done);
             completed = Some(if self.coarse_only && guess.is_some() {
                 let guess = guess.expect("checked above");

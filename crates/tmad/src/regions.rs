@@ -49,7 +49,10 @@ fn extended(start: u32, length: u32, limit: u32) -> (u32, u32) {
     let wanted = (length / 2).max(MIN_CONTEXT_PX);
     let missing = MIN_REGION_PX.saturating_sub(length).div_ceil(2);
     let margin = wanted.max(missing);
-    let end = start.saturating_add(length).saturating_add(margin).min(limit);
+    let end = start
+        .saturating_add(length)
+        .saturating_add(margin)
+        .min(limit);
     // What the far border cuts off is added on the near side, and the other way round.
     let spare = (start + length + margin).saturating_sub(limit);
     let first = start.saturating_sub(margin + spare);
@@ -63,7 +66,11 @@ fn group_bounds(mask: &Mask) -> Vec<Rect> {
     let columns = width.div_ceil(BLOCK_PX) as usize;
     let rows = height.div_ceil(BLOCK_PX) as usize;
     let mut blocks: Vec<Option<Rect>> = vec![None; columns * rows];
-    for (y, row) in mask.as_bytes().chunks_exact(width.max(1) as usize).enumerate() {
+    for (y, row) in mask
+        .as_bytes()
+        .chunks_exact(width.max(1) as usize)
+        .enumerate()
+    {
         for (x, _) in row.iter().enumerate().filter(|(_, hole)| **hole != 0) {
             let block = y / BLOCK_PX as usize * columns + x / BLOCK_PX as usize;
             let pixel = Rect {

@@ -43,13 +43,7 @@ pub fn reduce(full: &Scaled, factor: u32) -> Scaled {
 }
 
 /// The pixels that pixel (`x`, `y`) stands for.
-fn cells(
-    x: u32,
-    y: u32,
-    factor: u32,
-    width: u32,
-    height: u32,
-) -> impl Iterator<Item = (u32, u32)> {
+fn cells(x: u32, y: u32, factor: u32, width: u32, height: u32) -> impl Iterator<Item = (u32, u32)> {
     let columns = x * factor..((x + 1) * factor).min(width);
     (y * factor..((y + 1) * factor).min(height))
         .flat_map(move |y| columns.clone().map(move |x| (x, y)))
@@ -63,12 +57,12 @@ fn cells(
 /// picture can have.
 pub fn enlarge(small: &RgbImage, width: u32, height: u32) -> Result<RgbImage, InpaintError> {
     let mut out = Image::new(width, height, PixelType::U8x3);
-    let options =
-        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
     Resizer::new()
         .resize(small, &mut out, &options)
         .map_err(InpaintError::method)?;
-    Ok(RgbImage::from_raw(width, height, out.into_vec()).expect("the buffer has the size asked for"))
+    Ok(RgbImage::from_raw(width, height, out.into_vec())
+        .expect("the buffer has the size asked for"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use half::f16;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// The one entry of the safetensors metadata: everything that a file says about itself, as JSON.
+const METADATA_KEY: &str = "tmad";
 
 /// Number format of stored weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +99,7 @@ pub enum WeightsError {
 pub fn to_bytes<M: Module>(
     module: &M,
     precision: Precision,
-    metadata: HashMap<String, String>,
+    metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, WeightsError> {
     let mut collector = Collector::default();
     module.visit(&mut collector);
@@ -125,16 +128,18 @@ pub fn to_bytes<M: Module>(
         let view = TensorView::new(dtype, shape.clone(), bytes).expect("bytes follow the shape");
         (name.as_str(), view)
     });
-    safetensors::serialize(views, Some(metadata)).map_err(|error| WeightsError::Format {
-        reason: error.to_string(),
-    })
+    let format = |reason: String| WeightsError::Format { reason };
+    // One entry, since the order of several would differ from file to file.
+    let metadata = serde_json::to_string(metadata).map_err(|e| format(e.to_string()))?;
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), metadata)]);
+    safetensors::serialize(views, Some(metadata)).map_err(|e| format(e.to_string()))
 }
 
 /// A safetensors file in memory.
 #[derive(Debug)]
 pub struct WeightsFile<'a> {
     tensors: SafeTensors<'a>,
-    metadata: HashMap<String, String>,
+    metadata: BTreeMap<String, String>,
 }
 
 impl<'a> WeightsFile<'a> {
@@ -142,7 +147,7 @@ impl<'a> WeightsFile<'a> {
     ///
     /// # Errors
     ///
-    /// [`WeightsError::Format`] or [`WeightsError::Truncated`].
+    /// [`WeightsError::Format`], [`WeightsError::Truncated`] or [`WeightsError::Metadata`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, WeightsError> {
         let format = |reason: String| WeightsError::Format { reason };
         // The crate's own reader calls a short file an error without saying where it ends, so the
@@ -167,14 +172,22 @@ impl<'a> WeightsFile<'a> {
                 });
             }
         }
+        let metadata = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY));
+        let metadata = match metadata {
+            Some(text) => serde_json::from_str(text).map_err(|error| WeightsError::Metadata {
+                key: METADATA_KEY.to_owned(),
+                reason: error.to_string(),
+            })?,
+            None => BTreeMap::new(),
+        };
         Ok(Self {
             tensors: SafeTensors::deserialize(bytes).map_err(|error| format(error.to_string()))?,
-            metadata: header.metadata().clone().unwrap_or_default(),
+            metadata,
         })
     }
 
     /// The file's text metadata.
-    pub fn metadata(&self) -> &HashMap<String, String> {
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
