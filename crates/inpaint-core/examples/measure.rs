@@ -2,7 +2,8 @@
 //! time: `cargo run --release -p inpaint-core --example measure -- FOLDER`.
 //!
 //! Protocol: short side resized to 256 with an area filter, centre crop of
-//! 256 × 256, hole of 128 × 128 in the middle.
+//! 256 × 256, hole of 128 × 128 in the middle. A second argument names a
+//! folder for the filled images.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -29,19 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
         .collect();
     paths.sort();
-    let mut method = PatchMatch::default();
-    for setting in arguments {
-        let s = setting.to_string_lossy().into_owned();
-        let (k, v) = s.split_once('=').unwrap();
-        match k {
-            "p" => method.patch_px = v.parse()?,
-            "r" => method.num_rounds = v.parse()?,
-            "e" => method.extra_rounds_per_level = v.parse()?,
-            "s" => method.num_searches = v.parse()?,
-            "h" => method.sharpness = v.parse()?,
-            _ => {}
-        }
-    }
+    let method = PatchMatch::default();
     let mask = centre_rectangle(SIDE, SIDE);
     let hole = Region::Hole(&mask);
     let mut sums = [0.0; 5];
@@ -63,20 +52,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             *sum += score;
         }
         swd.add(&reference, &filled, hole)?;
-        if let Some(out) = out.as_ref().filter(|o| o.as_os_str() != "-") {
+        if let (Some(out), Some(name)) = (&out, path.file_stem()) {
             std::fs::create_dir_all(out)?;
-            filled.save(out.join(path.file_stem().unwrap()).with_extension("png"))?;
+            filled.save(out.join(name).with_extension("png"))?;
         }
     }
     let n = paths.len() as f64;
-    let [p, s, h, tv, tvr] = sums.map(|sum| sum / n);
-    println!(
-        "{} images: PSNR hole {p:.3}, SSIM {s:.4} (hole {h:.4}), TV {tv:.2} (ref {tvr:.2}), SWD {:.1} {:.0?}, {:.3} s",
-        paths.len(),
-        swd.finish()?.mean,
-        swd.finish()?.levels,
-        time.as_secs_f64() / n
-    );
+    let [psnr, ssim, hole_ssim, tv, reference_tv] = sums.map(|sum| sum / n);
+    println!("images             {}", paths.len());
+    println!("PSNR, hole         {psnr:.3} dB");
+    println!("SSIM, whole        {ssim:.4}");
+    println!("SSIM, hole         {hole_ssim:.4}");
+    println!("TV, hole           {tv:.2} (originals: {reference_tv:.2})");
+    println!("SWD, hole          {:.1}", swd.finish()?.mean);
+    println!("seconds per image  {:.3}", time.as_secs_f64() / n);
     Ok(())
 }
 

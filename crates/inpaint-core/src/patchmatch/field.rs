@@ -65,7 +65,6 @@ impl Field {
         let width = bounds.right.min(picture.width + 1 - side) - left;
         let height = bounds.bottom.min(picture.height + 1 - side) - top;
         let mut matches = vec![Match::NO_TARGET; width * height];
-        // Rows since the last hole pixel of each column, as in `Sources`.
         for (y, row) in matches.chunks_exact_mut(width).enumerate() {
             for (x, entry) in row.iter_mut().enumerate() {
                 let touches = (top + y..top + y + side).any(|v| {
@@ -83,6 +82,21 @@ impl Field {
             width,
             matches,
         })
+    }
+
+    /// A field without patches.
+    pub fn empty() -> Self {
+        Self {
+            left: 0,
+            top: 0,
+            width: 1,
+            matches: Vec::new(),
+        }
+    }
+
+    /// Rows of patches.
+    pub fn height(&self) -> usize {
+        self.matches.len() / self.width
     }
 
     /// The match of the patch at `(x, y)`, if it is a target of this field.
@@ -108,16 +122,14 @@ impl Field {
     /// Computes every distance anew, after the estimate has changed.
     pub fn measure<const P: usize>(&mut self, picture: &Picture) {
         let (left, top, width) = (self.left, self.top, self.width);
-        self.matches
-            .par_chunks_mut(width)
-            .enumerate()
-            .for_each(|(y, row)| {
-                for (x, entry) in row.iter_mut().enumerate().filter(|(_, e)| e.is_known()) {
-                    let target = (top + y) * picture.width + left + x;
-                    let source = entry.y as usize * picture.width + entry.x as usize;
-                    entry.distance = distance::<P>(picture, target, source, u32::MAX);
-                }
-            });
+        let rows = self.matches.par_chunks_mut(width).enumerate();
+        rows.for_each(|(y, row)| {
+            for (x, entry) in row.iter_mut().enumerate().filter(|(_, e)| e.is_known()) {
+                let target = (top + y) * picture.width + left + x;
+                let source = entry.y as usize * picture.width + entry.x as usize;
+                entry.distance = distance::<P>(picture, target, source, u32::MAX);
+            }
+        });
     }
 
     /// One iteration of PatchMatch: each target tries the shifted matches of

@@ -8,45 +8,112 @@
 //! (randomised search of Barnes et al., *PatchMatch*, 2009), and overlapping
 //! patches vote for the colours of the hole (Wexler, Shechtman and Irani,
 //! *Space-time completion of video*, 2007).
+//!
+//! Memory and time follow the hole: only patches that touch it are matched,
+//! and in an image of more than 4 megapixels only a window around each group
+//! of neighbouring holes is read, grown on each side by the longer side of the
+//! group's box and at least 512 pixels.
 
+mod coarse_to_fine;
 mod field;
-mod level;
 mod picture;
 mod smooth_fill;
 mod sources;
 mod vote;
+mod windows;
 
 use crate::{Control, InpaintError, Inpainter, Mask, RgbImage, check_sizes};
-use level::Plan;
+use picture::{BYTES, Picture};
+use sources::Sources;
 
 /// Settings of PatchMatch inpainting; see the [module text](self).
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchMatch {
     /// Side of a patch in pixels: 3, 5, 7, 9 or 11. Larger patches keep larger
-    /// structures, smaller ones mix more freely. A smaller side is used where
-    /// no known patch of this side exists.
+    /// structures and give higher PSNR, smaller ones mix more freely. Where no
+    /// known patch of this side exists, the next smaller side is used, down to
+    /// single pixels.
     pub patch_px: usize,
-    /// Rounds of matching and voting at the finest level.
+    /// Rounds of matching and voting at the finest level, at least 1.
     pub num_rounds: usize,
-    /// Additional rounds per coarser level, where they cost little and decide
-    /// about structure.
-    pub extra_rounds_per_level: usize,
-    /// Iterations of the randomised search in each round.
+    /// Additional rounds, and additional searches per round, for each coarser
+    /// level: they cost little there and decide about structure.
+    pub extra_per_level: usize,
+    /// Iterations of the randomised search per round at the finest level, at
+    /// least 1.
     pub num_searches: usize,
-    /// How strongly votes prefer the most similar patches. Higher is sharper,
-    /// 1 is the mean of Wexler et al.
-    pub sharpness: f32,
+    /// Factor by which a patch's vote falls per pixel that its centre lies
+    /// inside the hole, at least 1. Higher is sharper; Wexler et al. take 1.3
+    /// and weigh by similarity too, which brought nothing here.
+    pub confidence_falloff: f32,
 }
 
 impl Default for PatchMatch {
     fn default() -> Self {
         Self {
-            patch_px: 7,
+            patch_px: 9,
             num_rounds: 3,
-            extra_rounds_per_level: 2,
+            extra_per_level: 2,
             num_searches: 2,
-            sharpness: 4.0,
+            confidence_falloff: 3.0,
         }
+    }
+}
+
+impl PatchMatch {
+    /// Rounds, and searches per round, at `level` (0 is the finest).
+    fn effort(&self, level: usize) -> (usize, usize) {
+        let extra = self.extra_per_level * level;
+        (self.num_rounds + extra, self.num_searches + extra)
+    }
+
+    fn check(&self) -> Result<(), InpaintError> {
+        let setting = |name, value: String, allowed| InpaintError::Setting {
+            name,
+            value,
+            allowed,
+        };
+        if ![3, 5, 7, 9, 11].contains(&self.patch_px) {
+            let value = self.patch_px.to_string();
+            return Err(setting("patch_px", value, "3, 5, 7, 9 or 11"));
+        }
+        for (name, value) in [
+            ("num_rounds", self.num_rounds),
+            ("num_searches", self.num_searches),
+        ] {
+            if value == 0 {
+                return Err(setting(name, value.to_string(), "1 or more"));
+            }
+        }
+        if !(self.confidence_falloff >= 1.0 && self.confidence_falloff.is_finite()) {
+            let value = self.confidence_falloff.to_string();
+            return Err(setting("confidence_falloff", value, "1 or more"));
+        }
+        Ok(())
+    }
+
+    /// Fills one window with the largest patches that it has an example of.
+    fn fill_window(
+        &self,
+        image: &RgbImage,
+        mask: &Mask,
+        control: &Control,
+        report: &dyn Fn(f32),
+    ) -> Result<Picture, InpaintError> {
+        for side in [11, 9, 7, 5, 3] {
+            let picture = Picture::new(image, mask, side);
+            if side > self.patch_px || Sources::new(&picture, side).len() == 0 {
+                continue;
+            }
+            return match side {
+                11 => coarse_to_fine::fill::<11>(picture, self, control, report),
+                9 => coarse_to_fine::fill::<9>(picture, self, control, report),
+                7 => coarse_to_fine::fill::<7>(picture, self, control, report),
+                5 => coarse_to_fine::fill::<5>(picture, self, control, report),
+                _ => coarse_to_fine::fill::<3>(picture, self, control, report),
+            };
+        }
+        coarse_to_fine::fill::<1>(Picture::new(image, mask, 1), self, control, report)
     }
 }
 
@@ -55,6 +122,9 @@ impl Inpainter for PatchMatch {
         "patchmatch"
     }
 
+    /// # Errors
+    ///
+    /// Also [`InpaintError::Setting`] when a setting is out of range.
     fn inpaint(
         &self,
         image: &RgbImage,
@@ -62,15 +132,33 @@ impl Inpainter for PatchMatch {
         control: &Control,
     ) -> Result<RgbImage, InpaintError> {
         check_sizes(image, mask)?;
-        if mask.is_empty() {
-            return Ok(image.clone());
-        }
+        self.check()?;
         if mask.is_full() {
             return Err(InpaintError::NoKnownPixels {
                 size: image.dimensions().into(),
             });
         }
-        let plan = Plan::new(self, image, mask);
-        plan.run(control)
+        let mut filled = image.clone();
+        let windows = windows::windows(mask);
+        for (done, window) in windows.iter().enumerate() {
+            let part =
+                image::imageops::crop_imm(image, window.x, window.y, window.width, window.height);
+            let part_mask = mask.cropped(*window);
+            let report = |fraction: f32| {
+                control.report((done as f32 + fraction) / windows.len() as f32, self.name());
+            };
+            let picture = self.fill_window(&part.to_image(), &part_mask, control, &report)?;
+            for y in 0..window.height {
+                for x in (0..window.width).filter(|&x| part_mask.is_hole(x, y)) {
+                    let i = (y as usize * picture.width + x as usize) * BYTES;
+                    let pixel = filled.get_pixel_mut(window.x + x, window.y + y);
+                    pixel.0.copy_from_slice(&picture.pixels[i..i + 3]);
+                }
+            }
+        }
+        Ok(filled)
     }
 }
+
+#[cfg(test)]
+mod tests;

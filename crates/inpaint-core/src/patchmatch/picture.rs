@@ -83,6 +83,11 @@ impl Picture {
         }
     }
 
+    /// Number of hole pixels.
+    pub fn hole_area(&self) -> f32 {
+        self.hole.iter().map(|&hole| u64::from(hole)).sum::<u64>() as f32
+    }
+
     /// First and last-plus-one column and row of the hole; `None` without one.
     pub fn hole_bounds(&self) -> Option<Bounds> {
         let mut bounds: Option<Bounds> = None;

@@ -61,7 +61,7 @@ fn fill(values: &[[f32; 4]], width: usize, height: usize) -> Vec<[f32; 3]> {
             }
             // The nearest coarse pixel counts 3/4 per direction.
             let near = |i: usize, count: usize| {
-                let other = if i % 2 == 0 {
+                let other = if i.is_multiple_of(2) {
                     (i / 2).saturating_sub(1)
                 } else {
                     i / 2 + 1

@@ -4,60 +4,67 @@ use rayon::prelude::*;
 
 use super::field::Field;
 use super::picture::{BYTES, Picture};
+use crate::distance::squared_distance;
 
-/// Weight of each target's vote, in the order of the field.
+/// Steps per pixel in which depths are stored.
+const STEPS: f32 = 16.0;
+
+/// How much the patches of one level count when they vote.
 ///
-/// Wexler, Shechtman and Irani, *Space-time completion of video*, 2007: a
-/// Gaussian of the patch distance whose width follows a quantile of all
-/// distances, times a confidence that falls by [`CONFIDENCE_BASE`] per pixel
-/// into the hole, `depth` being that of the patch centre.
-pub(super) fn weights(
-    field: &Field,
-    depth: impl Fn(usize, usize) -> f32,
-    sharpness: f32,
-) -> Vec<f32> {
-    let known = field.matches.iter().filter(|found| found.is_known());
-    let mut distances: Vec<u32> = known.map(|found| found.distance).collect();
-    if distances.is_empty() {
-        return vec![0.0; field.matches.len()];
-    }
-    let index = distances.len() * 3 / 4;
-    let (_, &mut quantile, _) = distances.select_nth_unstable(index);
-    let scale = -0.5 * sharpness / (quantile.max(1) as f32);
-    let log_base = libm::logf(CONFIDENCE_BASE);
-    field
-        .matches
-        .iter()
-        .enumerate()
-        .map(|(i, found)| {
-            if !found.is_known() {
-                return 0.0;
-            }
-            let depth = depth(field.left + i % field.width, field.top + i / field.width);
-            // Far tails keep a little weight: some pixel may have nothing else.
-            let exponent = (found.distance as f32 * scale).max(-40.0) - log_base * depth;
-            libm::expf(exponent).max(f32::MIN_POSITIVE)
-        })
-        .collect()
+/// The weight falls by a fixed factor per pixel that a patch's centre lies
+/// inside the hole (the confidence of Wexler, Shechtman and Irani, *Space-time
+/// completion of video*, 2007). Patches rooted in known pixels thus decide,
+/// and the mean of many disagreeing ones, which blurs, is rare.
+pub(super) struct Confidence {
+    /// Distance of each patch's centre to the nearest known pixel in
+    /// sixteenths of a pixel, in the order of the field.
+    depth: Vec<u32>,
+    /// Weight by depth beyond the shallowest patch over the same pixel.
+    falloff: Vec<f32>,
 }
 
-const CONFIDENCE_BASE: f32 = 1.3;
+impl Confidence {
+    /// `factor` is the fall of weight per pixel, at least 1.
+    pub fn new<const P: usize>(picture: &Picture, field: &Field, factor: f32) -> Self {
+        // The box of all patches: the hole and the ring around it.
+        let height = field.height();
+        let (box_width, box_height) = (field.width + P - 1, height + P - 1);
+        let squared = squared_distance(box_width, box_height, |i| {
+            let x = field.left + i % box_width;
+            let y = field.top + i / box_width;
+            picture.hole[y * picture.width + x] == 0
+        });
+        let depth = (0..field.matches.len()).map(|i| {
+            let (x, y) = (i % field.width + P / 2, i / field.width + P / 2);
+            // Casts saturate; a depth without any known pixel is the same for all.
+            (STEPS * (squared[y * box_width + x] as f32).sqrt()) as u32
+        });
+        // Two patches over one pixel differ by at most their diagonal.
+        let log_factor = libm::logf(factor.max(1.0));
+        let falloff = (0..=2 * P * STEPS as usize)
+            .map(|steps| libm::expf(-log_factor * steps as f32 / STEPS))
+            .collect();
+        Self {
+            depth: depth.collect(),
+            falloff,
+        }
+    }
+}
 
 /// Replaces every hole pixel by the weighted mean of what the patches over it
 /// have at its place. A pixel without votes keeps its colour.
-pub(super) fn vote<const P: usize>(picture: &mut Picture, field: &Field, weights: &[f32]) {
+pub(super) fn vote<const P: usize>(picture: &mut Picture, field: &Field, confidence: &Confidence) {
     let width = picture.width;
-    let height = field.matches.len() / field.width;
-    let rows = field.top..(field.top + height + P - 1).min(picture.height);
+    let rows = field.top..field.top + field.height() + P - 1;
     let source: &Picture = picture;
     let voted: Vec<Vec<(usize, [u8; 3])>> = rows
         .into_par_iter()
         .map(|y| {
-            let columns = field.left..(field.left + field.width + P - 1).min(width);
+            let columns = field.left..field.left + field.width + P - 1;
             columns
                 .filter(|x| source.hole[y * width + x] != 0)
                 .filter_map(|x| {
-                    let colour = mean_colour::<P>(source, field, weights, x, y)?;
+                    let colour = mean_colour::<P>(source, field, confidence, x, y)?;
                     Some((y * width + x, colour))
                 })
                 .collect()
@@ -71,31 +78,37 @@ pub(super) fn vote<const P: usize>(picture: &mut Picture, field: &Field, weights
 fn mean_colour<const P: usize>(
     picture: &Picture,
     field: &Field,
-    weights: &[f32],
+    confidence: &Confidence,
     x: usize,
     y: usize,
 ) -> Option<[u8; 3]> {
+    // Patches at (x − dx, y − dy) that lie in the field.
+    let (column, row) = (x - field.left, y - field.top);
+    let skip_x = (column + 1).saturating_sub(field.width);
+    let skip_y = (row + 1).saturating_sub(field.height());
+    let votes = || {
+        (skip_y..P.min(row + 1)).flat_map(move |dy| {
+            (skip_x..P.min(column + 1)).filter_map(move |dx| {
+                let i = (row - dy) * field.width + column - dx;
+                field.matches[i].is_known().then_some((i, dx, dy))
+            })
+        })
+    };
+    // Relative to the shallowest patch: absolute weights would underflow in
+    // the middle of a large hole.
+    let shallowest = votes().map(|(i, _, _)| confidence.depth[i]).min()?;
     let mut sum = [0.0f32; 3];
     let mut total = 0.0f32;
-    // Patches at (x − dx, y − dy) that lie in the field.
-    let height = field.matches.len() / field.width;
-    let (column, row) = (x - field.left, y - field.top);
-    let skip_y = (row + 1).saturating_sub(height);
-    let skip_x = (column + 1).saturating_sub(field.width);
-    for dy in skip_y..P.min(row + 1) {
-        for dx in skip_x..P.min(column + 1) {
-            let i = (row - dy) * field.width + column - dx;
-            let weight = weights[i];
-            if weight > 0.0 {
-                let found = field.matches[i];
-                let source = (found.y as usize + dy) * picture.width + found.x as usize + dx;
-                let colour = &picture.pixels[source * BYTES..source * BYTES + 3];
-                for (sum, &value) in sum.iter_mut().zip(colour) {
-                    *sum += weight * f32::from(value);
-                }
-                total += weight;
-            }
+    for (i, dx, dy) in votes() {
+        let steps = (confidence.depth[i] - shallowest) as usize;
+        let weight = confidence.falloff.get(steps).copied().unwrap_or(0.0);
+        let found = field.matches[i];
+        let source = (found.y as usize + dy) * picture.width + found.x as usize + dx;
+        let colour = &picture.pixels[source * BYTES..source * BYTES + 3];
+        for (sum, &value) in sum.iter_mut().zip(colour) {
+            *sum += weight * f32::from(value);
         }
+        total += weight;
     }
-    (total > 0.0).then(|| sum.map(|sum| (sum / total + 0.5) as u8))
+    Some(sum.map(|sum| (sum / total + 0.5) as u8))
 }

@@ -1,0 +1,156 @@
+//! The pyramid and the rounds on each of its levels.
+
+use super::PatchMatch;
+use super::field::{Field, Match};
+use super::picture::{BYTES, Picture};
+use super::smooth_fill::smooth_fill;
+use super::sources::Sources;
+use super::vote::{Confidence, vote};
+use crate::random::stream;
+use crate::{Control, InpaintError};
+
+/// Fewest known patches of a pyramid level: with less choice, structure is
+/// better decided one level finer.
+const MIN_SOURCES: usize = 64;
+
+/// Fills the hole of `picture` with patches of `P` × `P` pixels; the picture
+/// must hold one known patch. `report` receives the finished fraction.
+pub(super) fn fill<const P: usize>(
+    picture: Picture,
+    settings: &PatchMatch,
+    control: &Control,
+    report: &dyn Fn(f32),
+) -> Result<Picture, InpaintError> {
+    let mut levels = pyramid::<P>(picture);
+    let mut work = Work::new(&levels, settings, report);
+    let mut coarser: Option<(Picture, Field)> = None;
+    while let Some(mut picture) = levels.pop() {
+        control.check_cancelled()?;
+        let Some(mut field) = Field::new(&picture, P) else {
+            coarser = Some((picture, Field::empty()));
+            continue;
+        };
+        let sources = Sources::new(&picture, P);
+        let confidence = Confidence::new::<P>(&picture, &field, settings.confidence_falloff);
+        match coarser.take() {
+            None => smooth_fill(&mut picture),
+            Some((coarse, coarse_field)) => {
+                enlarge_colours(&mut picture, &coarse);
+                enlarge_matches::<P>(&mut field, &coarse_field, &picture, &sources);
+                vote::<P>(&mut picture, &field, &confidence);
+            }
+        }
+        let seed = stream(control.seed, levels.len() as u64);
+        field.fill_randomly(&sources, seed);
+        let (rounds, searches) = settings.effort(levels.len());
+        for round in 0..rounds {
+            field.measure::<P>(&picture);
+            for search in 0..searches {
+                let index = (round * searches + search) as u64;
+                let backwards = index % 2 == 1;
+                let seed = stream(seed, index + 1);
+                field.improve::<P>(&picture, &sources, seed, backwards, control);
+                control.check_cancelled()?;
+                work.advance(&picture);
+            }
+            vote::<P>(&mut picture, &field, &confidence);
+        }
+        coarser = Some((picture, field));
+    }
+    // The pyramid has at least one level.
+    coarser
+        .map(|(picture, _)| picture)
+        .ok_or(InpaintError::Cancelled)
+}
+
+/// Ever smaller pictures, the largest first, while hole and choice remain.
+fn pyramid<const P: usize>(picture: Picture) -> Vec<Picture> {
+    let mut levels = Vec::new();
+    let mut current = picture;
+    loop {
+        let halved = current.halved();
+        levels.push(current);
+        if halved.width < P
+            || halved.height < P
+            || halved.hole_bounds().is_none()
+            || Sources::new(&halved, P).len() < MIN_SOURCES
+        {
+            return levels;
+        }
+        current = halved;
+    }
+}
+
+/// Copies the coarser estimate into the hole.
+fn enlarge_colours(picture: &mut Picture, coarse: &Picture) {
+    for y in 0..picture.height {
+        for x in 0..picture.width {
+            let i = y * picture.width + x;
+            if picture.hole[i] != 0 {
+                let j = y / 2 * coarse.width + x / 2;
+                let colour = &coarse.pixels[BYTES * j..BYTES * (j + 1)];
+                picture.pixels[BYTES * i..BYTES * (i + 1)].copy_from_slice(colour);
+            }
+        }
+    }
+}
+
+/// Takes over coarser matches: the centre of a patch lies on a coarse pixel,
+/// whose match, doubled, is the new one where it is a known patch.
+fn enlarge_matches<const P: usize>(
+    field: &mut Field,
+    coarse: &Field,
+    picture: &Picture,
+    sources: &Sources,
+) {
+    const fn finer(coarse: u32, remainder: usize, radius: usize, last: usize) -> usize {
+        let position = (2 * (coarse as usize + radius) + remainder).saturating_sub(radius);
+        if position < last { position } else { last }
+    }
+    let radius = P / 2;
+    let (left, top, width) = (field.left, field.top, field.width);
+    for (i, entry) in field.matches.iter_mut().enumerate() {
+        let x = left + i % width + radius;
+        let y = top + i / width + radius;
+        let corner = (x / 2).checked_sub(radius).zip((y / 2).checked_sub(radius));
+        let Some(found) = corner.and_then(|(x, y)| coarse.get(x, y)) else {
+            continue;
+        };
+        let x = finer(found.x, x % 2, radius, picture.width - P);
+        let y = finer(found.y, y % 2, radius, picture.height - P);
+        if entry.is_target() && sources.contains(x, y) {
+            *entry = Match {
+                x: x as u32,
+                y: y as u32,
+                distance: u32::MAX,
+            };
+        }
+    }
+}
+
+/// Counts searched pixels.
+struct Work<'a> {
+    done: f32,
+    total: f32,
+    report: &'a dyn Fn(f32),
+}
+
+impl<'a> Work<'a> {
+    fn new(levels: &[Picture], settings: &PatchMatch, report: &'a dyn Fn(f32)) -> Self {
+        let cost = |(level, picture): (usize, &Picture)| {
+            let (rounds, searches) = settings.effort(level);
+            picture.hole_area() * (rounds * searches) as f32
+        };
+        Self {
+            done: 0.0,
+            total: levels.iter().enumerate().map(cost).sum(),
+            report,
+        }
+    }
+
+    /// One search over one level is done.
+    fn advance(&mut self, picture: &Picture) {
+        self.done += picture.hole_area();
+        (self.report)((self.done / self.total.max(1.0)).min(1.0));
+    }
+}
