@@ -33,9 +33,11 @@ mod error;
 mod inpainter;
 mod mask;
 pub mod mask_generator;
+mod membrane;
 pub mod metrics;
 pub mod patchmatch;
 pub mod random;
+pub mod scene;
 
 pub use composite::{check_sizes, composite};
 pub use error::{InpaintError, Size};
@@ -43,3 +45,4 @@ pub use image;
 pub use image::{GrayImage, RgbImage};
 pub use inpainter::{Control, Inpainter, ProgressCallback};
 pub use mask::{Mask, Rect};
+pub use membrane::membrane;

@@ -228,6 +228,19 @@ impl Mask {
         grown
     }
 
+    /// Width of the hole at its widest place in pixels: twice the largest distance from a hole
+    /// pixel to the nearest known one, rounded up; the longer side of the mask when no pixel is
+    /// known, 0 for an empty mask.
+    pub fn hole_thickness(&self) -> u32 {
+        let (width, height) = (self.width as usize, self.height as usize);
+        let squared = squared_distance(width, height, |i| self.holes[i] == 0);
+        match squared.into_iter().max() {
+            Some(u64::MAX) => self.width.max(self.height),
+            Some(largest) => (2.0 * (largest as f64).sqrt()).ceil() as u32,
+            None => 0,
+        }
+    }
+
     /// The part of the mask inside `rect`, which is clipped to the mask.
     #[must_use]
     pub fn cropped(&self, rect: Rect) -> Self {

@@ -1,2 +1,69 @@
-//! The `tmad` command.
-fn main() {}
+//! The `tmad` command: fills holes in photographs, trains the networks that do so, and measures
+//! them.
+
+#![forbid(unsafe_code)]
+
+mod commands;
+mod device;
+mod interrupt;
+mod mask_file;
+mod method;
+mod output;
+mod photo;
+mod terminal;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  tmad inpaint photo.jpg --mask mask.png -o out.jpg
+  tmad masks --protocol free-form --size 256 --count 100 --seed 0 -o masks
+  tmad train --data pictures --out run --time-limit 8h
+  tmad info
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+
+/// Fill holes in photographs with T-MAD, texture memory-augmented patch-based inpainting.
+#[derive(Parser)]
+#[command(name = "tmad", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print errors only: no notes, no progress bars
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fill the hole of a picture
+    Inpaint(commands::inpaint::InpaintArgs),
+    /// Train the networks on a folder of pictures
+    Train(commands::train::TrainArgs),
+    /// Draw masks for training or evaluation, the same for a seed on every machine
+    Masks(commands::masks::MasksArgs),
+    /// Show the networks' sizes, where the weights come from, and the devices
+    Info(commands::info::InfoArgs),
+    /// Turn a checkpoint of a training run into weights for `tmad inpaint`
+    Export(commands::export::ExportArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let terminal = terminal::Terminal::new(cli.quiet);
+    let result = match cli.command {
+        Command::Inpaint(args) => commands::inpaint::run(&args, &terminal),
+        Command::Train(args) => commands::train::run(&args, &terminal),
+        Command::Masks(args) => commands::masks::run(&args, &terminal),
+        Command::Info(args) => commands::info::run(&args),
+        Command::Export(args) => commands::export::run(&args, &terminal),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal.error(&error);
+            terminal::exit_code(&error)
+        }
+    }
+}

@@ -95,3 +95,34 @@ fn centre_kernels_copy() {
         }
     }
 }
+
+/// Every result has the same bits with one thread and with several.
+#[test]
+fn thread_count_changes_nothing() {
+    let s = CarafeShape {
+        batch: 2,
+        channels: 19,
+        height: 29,
+        width: 23,
+    };
+    let (x, kernels) = (random(s.input_len(), 1), random(s.kernels_len(), 2));
+    let grad_out = random(s.output_len(), 3);
+    let with_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let mut out = vec![0.0; s.output_len()];
+            carafe(&s, &x, &kernels, &mut out);
+            let mut grad_x = vec![0.0; s.input_len()];
+            let mut grad_kernels = vec![0.0; s.kernels_len()];
+            carafe_backward(&s, &x, &kernels, &grad_out, &mut grad_x, &mut grad_kernels);
+            [out, grad_x, grad_kernels]
+        })
+    };
+    let one = with_threads(1);
+    for threads in [2, 5] {
+        assert_eq!(one, with_threads(threads), "{threads} threads");
+    }
+}

@@ -35,3 +35,26 @@ proptest! {
         }
     }
 }
+
+/// Every result has the same bits with one thread and with several.
+#[test]
+fn thread_count_changes_nothing() {
+    let (m, n, k) = (21, 530, 300);
+    let (a, b) = (random(m * k, 1), random(n * k, 2));
+    let with_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let mut c = [vec![0.0; m * n], vec![0.0; m * n]];
+            matmul(m, n, k, &a, &b, &mut c[0]);
+            matmul_bt(m, n, k, &a, &b, &mut c[1]);
+            c
+        })
+    };
+    let one = with_threads(1);
+    for threads in [2, 5] {
+        assert_eq!(one, with_threads(threads), "{threads} threads");
+    }
+}

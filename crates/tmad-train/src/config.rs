@@ -38,6 +38,36 @@ impl Default for TrainConfig {
     }
 }
 
+impl TrainConfig {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and with which field.
+    pub fn check(&self) -> Result<(), String> {
+        if self.stages.is_empty() {
+            return Err("stages: at least one is needed".to_owned());
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            if stage.batch_size == 0 || stage.size_px == 0 || stage.cycles.is_empty() {
+                return Err(format!(
+                    "stages[{index}]: batch_size, size_px and the number of cycles must not be 0"
+                ));
+            }
+        }
+        if !(0.0..=1.0).contains(&self.data.min_crop) || self.data.min_crop == 0.0 {
+            return Err(format!(
+                "data.min_crop: {} is not in (0, 1]",
+                self.data.min_crop
+            ));
+        }
+        if !(0.0..1.0).contains(&self.ema_decay) {
+            return Err(format!("ema_decay: {} is not in [0, 1)", self.ema_decay));
+        }
+        Ok(())
+    }
+}
+
 /// Crops and masks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -152,7 +182,8 @@ pub struct LossConfig {
     /// λ_v: reconstruction of known pixels. Default 0 (rectangles; the paper's free-form: 1).
     pub known: f64,
     /// Weight of squared error against absolute error in the reconstruction losses:
-    /// |e| + w·e². The paper's value and the default is 0.
+    /// |e| + w·e² (e on the scale [-1, 1], linear beyond 1). The paper's value and the default
+    /// is 0.
     pub squared: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,

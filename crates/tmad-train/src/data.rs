@@ -1,7 +1,7 @@
 //! Training samples: pictures cropped, flipped and masked on worker threads.
 
 use crate::config::DataConfig;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use crossbeam_channel::{Receiver, bounded};
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -11,7 +11,8 @@ use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, RectangleMask};
 use inpaint_core::random::{Random, stream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tmad::model::{Inputs, ModelConfig};
 
 /// Why a folder cannot be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub struct Pictures {
     paths: Vec<PathBuf>,
     decoded: Vec<OnceLock<Option<Arc<RgbImage>>>>,
     cache_left: AtomicUsize,
-    damaged: AtomicUsize,
+    damaged: Mutex<Vec<PathBuf>>,
 }
 
 impl Pictures {
@@ -67,7 +68,7 @@ impl Pictures {
             decoded: paths.iter().map(|_| OnceLock::new()).collect(),
             paths,
             cache_left: AtomicUsize::new(cache_mib << 20),
-            damaged: AtomicUsize::new(0),
+            damaged: Mutex::new(Vec::new()),
         })
     }
 
@@ -81,9 +82,10 @@ impl Pictures {
         self.paths.is_empty()
     }
 
-    /// Pictures that could not be decoded so far.
-    pub fn num_damaged(&self) -> usize {
-        self.damaged.load(Ordering::Relaxed)
+    /// Pictures that could not be decoded, without the first `known` ones.
+    pub fn damaged_since(&self, known: usize) -> Vec<PathBuf> {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        damaged.get(known..).unwrap_or_default().to_vec()
     }
 
     /// Decodes a picture, or finds it in the cache; `None` if it is damaged.
@@ -93,21 +95,26 @@ impl Pictures {
         }
         let picture = match image::open(&self.paths[index]) {
             Ok(picture) => Some(Arc::new(picture.to_rgb8())),
-            Err(error) => {
-                eprintln!("skipping {}: {error}", self.paths[index].display());
-                self.damaged.fetch_add(1, Ordering::Relaxed);
-                None
-            }
+            Err(_) => None,
         };
         let num_bytes = picture.as_ref().map_or(0, |p| p.as_raw().len());
         let take = |left: usize| left.checked_sub(num_bytes);
         let fits = (self.cache_left)
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
             .is_ok();
-        if fits {
-            return self.decoded[index].get_or_init(|| picture).clone();
+        if !fits {
+            return picture;
         }
-        picture
+        self.decoded[index]
+            .get_or_init(|| {
+                if picture.is_none() {
+                    let damaged = self.damaged.lock();
+                    let mut damaged = damaged.unwrap_or_else(PoisonError::into_inner);
+                    damaged.push(self.paths[index].clone());
+                }
+                picture
+            })
+            .clone()
     }
 }
 
@@ -135,7 +142,7 @@ fn is_picture(path: &Path) -> bool {
 }
 
 /// A square crop and its mask.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sample {
     /// `size_px` × `size_px`.
     pub image: RgbImage,
@@ -242,42 +249,15 @@ pub fn resize_area(
     RgbImage::from_raw(out_width, out_height, out.into_vec()).expect("sizes agree")
 }
 
-/// A batch of samples on a device.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// `[batch, 3, size, size]` in [-1, 1].
-    pub image: Tensor<4>,
-    /// `[batch, 1, size, size]`, 1 = hole.
-    pub mask: Tensor<4>,
-}
-
-impl Batch {
-    /// Stacks samples of one size.
-    ///
-    /// # Panics
-    ///
-    /// If `samples` is empty or their sizes differ.
-    pub fn new(samples: &[Sample], device: &Device) -> Self {
-        let (width, height) = samples[0].image.dimensions();
-        let (width, height) = (width as usize, height as usize);
-        let num_pixels = width * height;
-        let mut image = vec![0.0f32; samples.len() * 3 * num_pixels];
-        let mut mask = Vec::with_capacity(samples.len() * num_pixels);
-        for (planes, sample) in image.chunks_exact_mut(3 * num_pixels).zip(samples) {
-            assert_eq!(sample.image.dimensions(), (width as u32, height as u32));
-            for (i, pixel) in sample.image.pixels().enumerate() {
-                for (channel, &value) in pixel.0.iter().enumerate() {
-                    planes[channel * num_pixels + i] = value as f32 / 127.5 - 1.0;
-                }
-            }
-            mask.extend(sample.mask.as_bytes().iter().map(|&hole| hole as f32));
-        }
-        let shape = |channels| [samples.len(), channels, height, width];
-        Self {
-            image: Tensor::from_data(TensorData::new(image, shape(3)), device),
-            mask: Tensor::from_data(TensorData::new(mask, shape(1)), device),
-        }
-    }
+/// Samples of one size as a model's inputs.
+///
+/// # Panics
+///
+/// If `samples` is empty or their sizes differ.
+pub fn inputs<'a>(samples: &'a [Sample], config: &ModelConfig, device: &Device) -> Inputs<'a> {
+    let images: Vec<_> = samples.iter().map(|s| &s.image).collect();
+    let masks = samples.iter().map(|s| &s.mask).collect();
+    Inputs::new(&images, masks, config, device)
 }
 
 /// Worker threads that keep a few samples ready. Sample order does not depend on their number.

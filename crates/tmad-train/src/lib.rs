@@ -1,6 +1,17 @@
-//! Training of T-MAD.
+//! Training of T-MAD (Section IV of the paper): data, losses, trainer, checkpoints.
+
+pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod ema;
+mod export;
 pub mod losses;
-pub mod trainer;
+pub mod objective;
+mod run;
+mod run_folder;
+mod trainer;
+mod validation;
+
+pub use export::export;
+pub use run::{Ending, Event, Summary, TrainError, TrainOptions};
+pub use trainer::train;

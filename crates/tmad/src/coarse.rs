@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Sizes of the coarse network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct CoarseConfig {
     /// Channels from full resolution down to the bottleneck; each step halves the resolution.
     /// Default 16, 32, 64, 128.
@@ -19,6 +19,20 @@ pub struct CoarseConfig {
     pub dilation: usize,
     /// Channels from which CARAFE predicts its kernels. Default 64 (as mmcv).
     pub carafe_channels: usize,
+    /// What stands in the hole of the network's input. Default `none` (the paper's).
+    pub prior: Prior,
+}
+
+/// What stands in the hole before the coarse network sees the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prior {
+    /// Zeros, mid grey; the network predicts the picture.
+    #[default]
+    None,
+    /// The smoothest filling ([`inpaint_core::membrane`]); the network predicts the difference to
+    /// it, so that it starts from there instead of having to learn to carry colours inwards.
+    Membrane,
 }
 
 impl Default for CoarseConfig {
@@ -28,8 +42,51 @@ impl Default for CoarseConfig {
             num_residual: 8,
             dilation: 2,
             carafe_channels: 64,
+            prior: Prior::None,
         }
     }
+}
+
+impl CoarseConfig {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and with which field.
+    pub fn check(&self) -> Result<(), String> {
+        check_widths("coarse.widths", &self.widths)?;
+        check_widths("coarse.carafe_channels", &[self.carafe_channels])?;
+        check_count("coarse.num_residual", self.num_residual)?;
+        if !(1..=64).contains(&self.dilation) {
+            return Err(format!(
+                "coarse.dilation: {} is not in 1..=64",
+                self.dilation
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Bounds far above any sensible network keep a damaged configuration from exhausting the memory.
+pub(crate) fn check_widths(field: &str, widths: &[usize]) -> Result<(), String> {
+    if widths.is_empty() || widths.len() > 8 {
+        return Err(format!(
+            "{field}: 1 to 8 numbers are needed, not {}",
+            widths.len()
+        ));
+    }
+    match widths.iter().find(|width| !(1..=1024).contains(*width)) {
+        Some(width) => Err(format!("{field}: {width} is not in 1..=1024")),
+        None => Ok(()),
+    }
+}
+
+/// See [`check_widths`].
+pub(crate) fn check_count(field: &str, count: usize) -> Result<(), String> {
+    if count > 64 {
+        return Err(format!("{field}: {count} is more than 64"));
+    }
+    Ok(())
 }
 
 /// Encoder, dilated residual blocks and CARAFE decoder, without skip connections.
@@ -62,15 +119,18 @@ impl Coarse {
             up: (widths.windows(2).rev())
                 .map(|pair| Up::new(init, pair[1], 0, pair[0], 2, config.carafe_channels))
                 .collect(),
-            output: Conv2d::new(init, widths[0], 3, 1).linear(),
+            output: match config.prior {
+                Prior::None => Conv2d::new(init, widths[0], 3, 1).linear(),
+                Prior::Membrane => Conv2d::new(init, widths[0], 3, 1).linear().zeroed(),
+            },
         }
     }
 
-    /// Guesses the whole picture I_s; only its hole is used.
+    /// Guesses the whole picture I_s, or its difference to the prior; only the hole is used.
     ///
     /// # Shapes
     ///
-    /// `masked_image` `[batch, 3, height, width]` in [-1, 1] with 0 in the hole, `mask`
+    /// `masked_image` `[batch, 3, height, width]` in [-1, 1] with the prior in the hole, `mask`
     /// `[batch, 1, height, width]` with 1 in the hole; the result is
     /// `[batch, 3, height, width]`. Any size: the sides are padded to a multiple of the
     /// network's stride by repeating the border, and cropped afterwards.

@@ -1,16 +1,17 @@
 //! The whole of T-MAD on one screen: [`Model::forward`].
 
-use crate::coarse::{Coarse, CoarseConfig};
+use crate::coarse::{Coarse, CoarseConfig, Prior};
 use crate::layers::Initializer;
 use crate::patch_synthesis::{Backbone, FeatureEncoder, PatchSynthesisConfig};
 use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
+use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use crate::texture_memory::{
     Candidates, Embedding, MemoryConfig, memory_windows, retrieve, sample_windows, scores,
 };
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use inpaint_core::Mask;
 use inpaint_core::random::stream;
+use inpaint_core::{Mask, RgbImage};
 use serde::{Deserialize, Serialize};
 
 /// Sizes and switches of the method. It travels in the weights' metadata.
@@ -35,6 +36,26 @@ impl Default for ModelConfig {
             memory: MemoryConfig::default(),
             synthesis: PatchSynthesisConfig::default(),
         }
+    }
+}
+
+impl ModelConfig {
+    /// Checks what the types cannot. [`Model::new`] panics only on what this refuses.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and with which field.
+    pub fn check(&self) -> Result<(), String> {
+        // Candidates are halved twice.
+        if self.patch_px % 4 != 0 || !(4..=256).contains(&self.patch_px) {
+            return Err(format!(
+                "patch_px: {} is no multiple of 4 in 4..=256",
+                self.patch_px
+            ));
+        }
+        self.coarse.check()?;
+        self.memory.check(self.patch_px)?;
+        self.synthesis.check(self.patch_px)
     }
 }
 
@@ -64,6 +85,37 @@ pub struct Inputs<'a> {
     pub mask: Tensor<4>,
     /// The same masks in memory.
     pub masks: Vec<&'a Mask>,
+    /// What stands in the hole before the coarse network sees the picture (I_m): zeros, or a
+    /// smooth filling if the configuration asks for a prior. Same shape as `image`.
+    pub prior: Tensor<4>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Pictures and masks of one size, ready for a model with this configuration.
+    ///
+    /// # Panics
+    ///
+    /// If there is no picture, or sizes or counts differ.
+    pub fn new(
+        images: &[&RgbImage],
+        masks: Vec<&'a Mask>,
+        config: &ModelConfig,
+        device: &Device,
+    ) -> Self {
+        assert_eq!(images.len(), masks.len(), "one mask per picture");
+        let image = images_to_tensor(images, device);
+        let mask = masks_to_tensor(&masks, device);
+        let prior = match config.coarse.prior {
+            Prior::None => select_hole(mask.clone(), Tensor::zeros_like(&image), image.clone()),
+            Prior::Membrane => membranes_to_tensor(images, &masks, device),
+        };
+        Self {
+            image,
+            mask,
+            masks,
+            prior,
+        }
+    }
 }
 
 /// Where the hole's patches and the memory's windows lie.
@@ -75,6 +127,15 @@ pub struct Layout {
     pub windows: Vec<Vec<Position>>,
 }
 
+/// A texture memory, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// The windows, `[N, 3, k, k]`.
+    pub patches: Tensor<4>,
+    /// Their embeddings φ, `[N, dimensions]`.
+    pub keys: Tensor<2>,
+}
+
 /// What the patch networks make of a coarse guess.
 #[derive(Debug, Clone)]
 pub struct Synthesis {
@@ -82,8 +143,8 @@ pub struct Synthesis {
     pub patches: Tensor<4>,
     /// Î_p, `[batch, 3, height, width]`: patches in the hole, the input elsewhere.
     pub completed: Tensor<4>,
-    /// Candidates by picture; `None` for a picture without a hole.
-    pub candidates: Vec<Option<Candidates>>,
+    /// Candidates by picture, pictures without a hole left out.
+    pub candidates: Vec<Candidates>,
 }
 
 /// Everything a forward pass produces.
@@ -145,9 +206,11 @@ impl Model {
 
     /// I_s of Section III-A.
     pub fn guess(&self, inputs: &Inputs) -> Tensor<4> {
-        let nothing = Tensor::zeros_like(&inputs.image);
-        let masked_image = select_hole(inputs.mask.clone(), nothing, inputs.image.clone());
-        self.coarse.forward(masked_image, inputs.mask.clone())
+        let output = (self.coarse).forward(inputs.prior.clone(), inputs.mask.clone());
+        match self.config.coarse.prior {
+            Prior::None => output,
+            Prior::Membrane => inputs.prior.clone() + output,
+        }
     }
 
     /// Hole cells and all qualifying windows of every picture.
@@ -182,54 +245,15 @@ impl Model {
     ///
     /// `guess` (Î_s) `[batch, 3, height, width]`, with the input's pixels outside the hole.
     pub fn synthesise(&self, guess: Tensor<4>, inputs: &Inputs, layout: &Layout) -> Synthesis {
-        let side = self.config.patch_px;
-        let device = guess.device();
-        let batch = guess.dims()[0];
-        if layout.cells.is_empty() {
-            return Synthesis {
-                patches: no_patches(3, side, &device),
-                completed: inputs.image.clone(),
-                candidates: vec![None; batch],
-            };
-        }
-        let hole_patches = extract(&guess, &layout.cells, side);
-        let theta = self.theta.forward(hole_patches.clone());
-        // Partly masked windows show the guess, which gets no gradient through them.
-        let known = guess.clone().detach();
-        let mut first = 0;
-        let mut candidates = Vec::with_capacity(batch);
-        for (image, windows) in layout.windows.iter().enumerate() {
-            let num_cells = (layout.cells.iter()).filter(|c| c.image == image).count();
-            if num_cells == 0 {
-                candidates.push(None);
-                continue;
-            }
-            let memory = extract(&known, windows, side);
-            let scores = scores(
-                theta.clone().narrow(0, first, num_cells),
-                self.phi.forward(memory.clone()),
-                self.config.memory.temperature,
-            );
-            candidates.push(Some(retrieve(scores, memory, &self.config.memory)));
-            first += num_cells;
-        }
-        let retrieved = (candidates.iter().flatten())
-            .map(|candidates| candidates.patches.clone())
+        let memories: Vec<_> = (layout.windows.iter())
+            .map(|windows| self.remember(&guess, windows))
             .collect();
-        let features = self.feature_encoder.forward(Tensor::cat(retrieved, 0));
-
-        let context: Vec<_> = (layout.cells.iter())
-            .map(|cell| cell.shifted(-(side as i32)))
-            .collect();
-        let mut windows = extract(&guess, &context, 3 * side);
-        if self.config.synthesis.mask_plane {
-            let mask = extract(&inputs.mask, &context, 3 * side);
-            windows = Tensor::cat(vec![windows, mask], 1);
-        }
-        let mut patches = self.backbone.forward(windows, features);
-        if self.config.synthesis.residual_output {
-            patches = patches + hole_patches;
-        }
+        let (patches, candidates) = if layout.cells.is_empty() {
+            let device = guess.device();
+            (no_patches(3, self.config.patch_px, &device), Vec::new())
+        } else {
+            self.synthesise_cells(&guess, &inputs.mask, &layout.cells, &memories)
+        };
         let completed = assemble(
             patches.clone(),
             &layout.cells,
@@ -242,6 +266,74 @@ impl Model {
             completed,
             candidates,
         }
+    }
+
+    /// Fills a texture memory with windows of one picture. Windows that are partly masked show
+    /// the guess, which gets no gradient through them.
+    ///
+    /// # Panics
+    ///
+    /// If `windows` is empty.
+    pub fn remember(&self, guess: &Tensor<4>, windows: &[Position]) -> Memory {
+        // Bounds the size of the embedding's feature maps.
+        const CHUNK: usize = 128;
+        let patches = extract(&guess.clone().detach(), windows, self.config.patch_px);
+        let keys = (0..windows.len())
+            .step_by(CHUNK)
+            .map(|start| {
+                let count = CHUNK.min(windows.len() - start);
+                self.phi.forward(patches.clone().narrow(0, start, count))
+            })
+            .collect();
+        Memory {
+            patches,
+            keys: Tensor::cat(keys, 0),
+        }
+    }
+
+    /// Retrieves candidates for hole cells and synthesises their patches.
+    ///
+    /// Returns the patches, `[cells.len(), 3, k, k]`, and the candidates of every run of cells of
+    /// one picture.
+    ///
+    /// # Panics
+    ///
+    /// If `cells` is empty, or not grouped by picture.
+    pub fn synthesise_cells(
+        &self,
+        guess: &Tensor<4>,
+        mask: &Tensor<4>,
+        cells: &[Position],
+        memories: &[Memory],
+    ) -> (Tensor<4>, Vec<Candidates>) {
+        let side = self.config.patch_px;
+        let hole_patches = extract(guess, cells, side);
+        let theta = self.theta.forward(hole_patches.clone());
+        let mut first = 0;
+        let candidates: Vec<_> = cells
+            .chunk_by(|a, b| a.image == b.image)
+            .map(|run| {
+                let memory = &memories[run[0].image];
+                let theta = theta.clone().narrow(0, first, run.len());
+                first += run.len();
+                let scores = scores(theta, memory.keys.clone(), self.config.memory.temperature);
+                retrieve(scores, memory.patches.clone(), &self.config.memory)
+            })
+            .collect();
+        let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
+        let features = self.feature_encoder.forward(Tensor::cat(retrieved, 0));
+
+        let context: Vec<_> = cells.iter().map(|c| c.shifted(-(side as i32))).collect();
+        let mut windows = extract(guess, &context, 3 * side);
+        if self.config.synthesis.mask_plane {
+            let mask = extract(mask, &context, 3 * side);
+            windows = Tensor::cat(vec![windows, mask], 1);
+        }
+        let mut patches = self.backbone.forward(windows, features);
+        if self.config.synthesis.residual_output {
+            patches = patches + hole_patches;
+        }
+        (patches, candidates)
     }
 
     /// The truth for [`Synthesis::patches`]: the same cells of the input.

@@ -1,7 +1,8 @@
 //! Between pictures in memory and tensors: the one place where bytes become numbers.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use inpaint_core::{Mask, RgbImage};
+use inpaint_core::{Mask, RgbImage, membrane};
+use rayon::prelude::*;
 
 /// 8-bit RGB pictures of one size as `[batch, 3, height, width]` in [-1, 1]: x = u8/127.5 − 1.
 ///
@@ -41,6 +42,32 @@ pub fn masks_to_tensor(masks: &[&Mask], device: &Device) -> Tensor<4> {
     }
     let shape = [masks.len(), 1, height as usize, width as usize];
     Tensor::from_data(TensorData::new(plane, shape), device)
+}
+
+/// Membranes over the holes of pictures of one size, `[batch, 3, height, width]` in [-1, 1].
+///
+/// # Panics
+///
+/// If there is no picture, or the sizes differ.
+pub fn membranes_to_tensor(images: &[&RgbImage], masks: &[&Mask], device: &Device) -> Tensor<4> {
+    let (width, height) = images[0].dimensions();
+    let num_pixels = width as usize * height as usize;
+    let mut planes = vec![0.0f32; images.len() * 3 * num_pixels];
+    let batch = planes.par_chunks_exact_mut(3 * num_pixels);
+    batch
+        .zip(images)
+        .zip(masks)
+        .for_each(|((planes, image), mask)| {
+            assert_eq!(image.dimensions(), (width, height), "pictures of one size");
+            let filled = membrane(image, mask).expect("a mask has the size of its picture");
+            for (at, pixel) in filled.iter().enumerate() {
+                for (channel, value) in pixel.iter().enumerate() {
+                    planes[channel * num_pixels + at] = value / 127.5 - 1.0;
+                }
+            }
+        });
+    let shape = [images.len(), 3, height as usize, width as usize];
+    Tensor::from_data(TensorData::new(planes, shape), device)
 }
 
 /// `[batch, 3, height, width]` as 8-bit pictures: clamp(round((x + 1)·127.5), 0, 255).

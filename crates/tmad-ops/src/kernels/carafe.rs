@@ -97,19 +97,23 @@ impl Kernel for Strip<'_> {
                     rows.copy_input::<V>(self.x, plane, first + y as isize - 2, row);
                 }
             }
+            // Columns outside channels: the kernels of one vector of pixels stay in the
+            // first-level cache.
             for y in 0..num_rows {
-                let mut c = 0;
-                while c < s.channels {
-                    // Four accumulators per channel, as many as the registers hold.
-                    if MR >= 8 && c + 4 <= s.channels {
-                        self.row::<V, 4>(y, c);
-                        c += 4;
-                    } else if c + 2 <= s.channels {
-                        self.row::<V, 2>(y, c);
-                        c += 2;
-                    } else {
-                        self.row::<V, 1>(y, c);
-                        c += 1;
+                for j in (0..s.width).step_by(V::LANES) {
+                    let mut c = 0;
+                    while c < s.channels {
+                        // Four accumulators per channel, as many as the registers hold.
+                        if MR >= 8 && c + 4 <= s.channels {
+                            self.tile::<V, 4>(y, j, c);
+                            c += 4;
+                        } else if c + 2 <= s.channels {
+                            self.tile::<V, 2>(y, j, c);
+                            c += 2;
+                        } else {
+                            self.tile::<V, 1>(y, j, c);
+                            c += 1;
+                        }
                     }
                 }
             }
@@ -118,12 +122,13 @@ impl Kernel for Strip<'_> {
 }
 
 impl Strip<'_> {
-    /// The two output rows of input row `y`, for `N` channels.
+    /// The outputs of one vector of input pixels from column `j` of row `y` on, for `N`
+    /// channels.
     ///
     /// # Safety
     /// The CPU has `V`; the buffers are packed.
     #[inline(always)]
-    unsafe fn row<V: Vector, const N: usize>(&self, y: usize, channel: usize) {
+    unsafe fn tile<V: Vector, const N: usize>(&self, y: usize, j: usize, channel: usize) {
         let (s, rows) = (self.shape, self.rows);
         let pitch = rows.pitch;
         let out_width = 2 * s.width;
@@ -137,34 +142,32 @@ impl Strip<'_> {
                 .packed_x
                 .as_ptr()
                 .add((channel * (STRIP + 4) + y) * pitch);
-            for j in (0..s.width).step_by(V::LANES) {
-                let mut acc = [[V::splat(0.0); 4]; N];
-                for u in 0..SIDE {
-                    for v in 0..SIDE {
-                        let k = kernels.add((u * SIDE + v) * 2 * pitch + PAD + j);
-                        let below = k.add(CARAFE_TAPS * 2 * pitch);
-                        let k = [
-                            V::load(k),
-                            V::load(k.add(pitch)),
-                            V::load(below),
-                            V::load(below.add(pitch)),
-                        ];
-                        for (n, acc) in acc.iter_mut().enumerate() {
-                            let x = x.add((n * (STRIP + 4) + u) * pitch + PAD - 2 + j + v);
-                            let x = V::load(x);
-                            for i in 0..4 {
-                                acc[i] = acc[i].add_mul(k[i], x);
-                            }
+            let mut acc = [[V::splat(0.0); 4]; N];
+            for u in 0..SIDE {
+                for v in 0..SIDE {
+                    let k = kernels.add((u * SIDE + v) * 2 * pitch + PAD + j);
+                    let below = k.add(CARAFE_TAPS * 2 * pitch);
+                    let k = [
+                        V::load(k),
+                        V::load(k.add(pitch)),
+                        V::load(below),
+                        V::load(below.add(pitch)),
+                    ];
+                    for (n, acc) in acc.iter_mut().enumerate() {
+                        let x = x.add((n * (STRIP + 4) + u) * pitch + PAD - 2 + j + v);
+                        let x = V::load(x);
+                        for i in 0..4 {
+                            acc[i] = acc[i].add_mul(k[i], x);
                         }
                     }
                 }
-                for (n, acc) in acc.into_iter().enumerate() {
-                    let plane = self.image * s.channels + channel + n;
-                    let row = plane * 2 * s.height + 2 * (self.first_row + y);
-                    let out = self.out.add(row * out_width + 2 * j);
-                    store_interleaved(acc[0], acc[1], out, s.width - j);
-                    store_interleaved(acc[2], acc[3], out.add(out_width), s.width - j);
-                }
+            }
+            for (n, acc) in acc.into_iter().enumerate() {
+                let plane = self.image * s.channels + channel + n;
+                let row = plane * 2 * s.height + 2 * (self.first_row + y);
+                let out = self.out.add(row * out_width + 2 * j);
+                store_interleaved(acc[0], acc[1], out, s.width - j);
+                store_interleaved(acc[2], acc[3], out.add(out_width), s.width - j);
             }
         }
     }

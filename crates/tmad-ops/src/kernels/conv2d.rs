@@ -99,6 +99,16 @@ impl Algorithm {
         }
     }
 
+    /// Whether the gradient of the weight is computed by Winograd's algorithm: it needs as many
+    /// tiles as pay for transforming and adding 36 sums per pair of channels.
+    fn gradient_by_winograd(s: &Conv2dShape, level: Level) -> bool {
+        let tiles = s.batch * s.out_height() * s.out_width() / 16;
+        Self::choose(s, level) == Self::Winograd
+            && s.in_channels >= 16
+            && s.out_channels >= level.lanes()
+            && tiles >= 16
+    }
+
     /// The fastest one, as measured by the bench `conv2d`.
     pub fn choose(shape: &Conv2dShape, level: Level) -> Self {
         let s = shape;
@@ -344,5 +354,13 @@ pub fn conv2d_backward_weight(
     if let Some(grad_bias) = &grad_bias {
         check_len("grad_bias", grad_bias.len(), shape.out_channels);
     }
-    weight_grad::run(shape, Level::current(), x, grad_out, grad_weight, grad_bias);
+    let level = Level::current();
+    if Algorithm::gradient_by_winograd(shape, level) {
+        winograd::weight_gradient(shape, level, x, grad_out, grad_weight);
+        if let Some(grad_bias) = grad_bias {
+            weight_grad::bias(shape, grad_out, grad_bias);
+        }
+        return;
+    }
+    weight_grad::run(shape, level, x, grad_out, grad_weight, grad_bias);
 }

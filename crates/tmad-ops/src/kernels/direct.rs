@@ -10,7 +10,7 @@ use super::panels::Panels;
 use super::plan::{Phase, Plan};
 use super::scratch::{SharedMut, for_each_task, with_scratch};
 use super::simd::{Kernel, Level, Vector};
-use super::tile;
+use super::tile::{self, NARROW_MR};
 
 /// Bytes of weights that stay in the first-level cache while pixels pass by.
 const WEIGHT_BLOCK_BYTES: usize = 24 << 10;
@@ -93,7 +93,7 @@ impl Kernel for Strip<'_> {
                     if vectors == 2 {
                         self.multiply::<V, MR, 2>(phase, input, panel, result);
                     } else {
-                        self.multiply::<V, MR, 1>(phase, input, panel, result);
+                        self.multiply::<V, NARROW_MR, 1>(phase, input, panel, result);
                     }
                 }
             }

@@ -90,9 +90,9 @@ pub(crate) unsafe fn pack_row<V: Vector>(
         }
         let mut rows = [0.0f32; MAX_LANES * MAX_LANES];
         let mut columns = [0.0f32; MAX_LANES * MAX_LANES];
-        for x in (0..width).step_by(V::LANES) {
-            let count = V::LANES.min(width - x);
-            for c in (0..channels).step_by(V::LANES) {
+        for c in (0..channels).step_by(V::LANES) {
+            for x in (0..width).step_by(V::LANES) {
+                let count = V::LANES.min(width - x);
                 let (src, dst) = (src.add(c * plane + x), dst.add(x * pitch + c));
                 let depth = V::LANES.min(channels - c);
                 if count == V::LANES && depth == V::LANES {
@@ -141,9 +141,9 @@ pub(crate) unsafe fn unpack_row<V: Vector>(
     unsafe {
         let mut block = [0.0f32; MAX_LANES * MAX_LANES];
         let (zero, slope) = (V::splat(0.0), V::splat(epilogue.act.slope()));
-        for x in (0..width).step_by(V::LANES) {
-            let count = V::LANES.min(width - x);
-            for c in (0..channels).step_by(V::LANES) {
+        for c in (0..channels).step_by(V::LANES) {
+            for x in (0..width).step_by(V::LANES) {
+                let count = V::LANES.min(width - x);
                 V::transpose(src.add(x * pitch + c), pitch, block.as_mut_ptr(), V::LANES);
                 for i in 0..V::LANES.min(channels - c) {
                     let mut value = V::load(block.as_ptr().add(i * V::LANES));

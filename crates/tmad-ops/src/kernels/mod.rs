@@ -3,6 +3,9 @@
 //! Tensors are contiguous NCHW f32. Every function checks the lengths of its slices and
 //! panics on a mismatch. Results do not depend on the number of threads.
 
+// Indices name rows and columns of small matrices, often of several at once.
+#![allow(clippy::needless_range_loop)]
+
 mod carafe;
 mod conv2d;
 mod direct;

@@ -37,7 +37,7 @@ fn for_each_product(shape: &Conv2dShape, mut visit: impl FnMut(usize, usize, usi
     }
 }
 
-/// `act(conv(x, weight) + bias + residual)`; see [`conv2d`](super::conv2d).
+/// `act(conv(x, weight) + bias + residual)`; see [`conv2d`](fn@super::conv2d).
 pub fn conv2d(
     shape: &Conv2dShape,
     x: &[f32],
@@ -65,7 +65,7 @@ pub fn conv2d(
     out
 }
 
-/// Gradient of the convolution's input; see [`conv2d_backward_input`](super::conv2d_backward_input).
+/// Gradient of the convolution's input; see [`conv2d_backward_input`](fn@super::conv2d_backward_input).
 pub fn conv2d_backward_input(shape: &Conv2dShape, grad_out: &[f32], weight: &[f32]) -> Vec<f64> {
     let mut grad = vec![0.0; shape.input_len()];
     for_each_product(shape, |o, xi, wi| {
@@ -75,7 +75,7 @@ pub fn conv2d_backward_input(shape: &Conv2dShape, grad_out: &[f32], weight: &[f3
 }
 
 /// Gradients of weight and bias; see
-/// [`conv2d_backward_weight`](super::conv2d_backward_weight).
+/// [`conv2d_backward_weight`](fn@super::conv2d_backward_weight).
 pub fn conv2d_backward_weight(
     shape: &Conv2dShape,
     x: &[f32],
@@ -116,7 +116,7 @@ fn for_each_carafe_product(shape: &CarafeShape, mut visit: impl FnMut(usize, usi
     }
 }
 
-/// CARAFE reassembly; see [`carafe`](super::carafe).
+/// CARAFE reassembly; see [`carafe`](fn@super::carafe).
 pub fn carafe(shape: &CarafeShape, x: &[f32], kernels: &[f32]) -> Vec<f64> {
     let mut out = vec![0.0; shape.output_len()];
     for_each_carafe_product(shape, |o, xi, ki| {
@@ -125,7 +125,7 @@ pub fn carafe(shape: &CarafeShape, x: &[f32], kernels: &[f32]) -> Vec<f64> {
     out
 }
 
-/// Gradients of CARAFE's input and kernels; see [`carafe_backward`](super::carafe_backward).
+/// Gradients of CARAFE's input and kernels; see [`carafe_backward`](fn@super::carafe_backward).
 pub fn carafe_backward(
     shape: &CarafeShape,
     x: &[f32],

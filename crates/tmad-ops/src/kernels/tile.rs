@@ -6,6 +6,10 @@
 
 use super::simd::Vector;
 
+/// Scalars of a tile that is one vector wide: with as few as for two vectors, the multiply-adds
+/// would wait for each other.
+pub(crate) const NARROW_MR: usize = 12;
+
 /// Accumulators of one tile.
 pub(crate) type Acc<V, const MR: usize, const NV: usize> = [[V; NV]; MR];
 

@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::scratch::{LINE, SharedMut, for_each_task, with_scratch};
 use super::shape::Conv2dShape;
 use super::simd::{Kernel, Level, Vector};
-use super::tile;
+use super::tile::{self, NARROW_MR};
 
 /// Parts at most, and pixels for which another part pays for its own copy of the weight.
 const MAX_PARTS: usize = 16;
@@ -88,6 +88,24 @@ pub(super) fn run(
     });
 }
 
+/// The gradient of the bias alone, from NCHW as it is.
+pub(super) fn bias(s: &Conv2dShape, grad_out: &[f32], grad_bias: &mut [f32]) {
+    let plane = (s.out_height() * s.out_width()).max(1);
+    let mut sums = vec![0.0f64; s.out_channels];
+    for (i, plane) in grad_out.chunks_exact(plane).enumerate() {
+        let mut lanes = [0.0f32; 64];
+        for chunk in plane.chunks(64) {
+            for (lane, &value) in lanes.iter_mut().zip(chunk) {
+                *lane += value;
+            }
+        }
+        sums[i % s.out_channels] += lanes.iter().map(|&lane| f64::from(lane)).sum::<f64>();
+    }
+    for (grad, sum) in grad_bias.iter_mut().zip(sums) {
+        *grad = sum as f32;
+    }
+}
+
 /// Some output rows of one image.
 struct Strip<'a> {
     plan: &'a Plan,
@@ -137,7 +155,7 @@ impl Kernel for Strip<'_> {
                     panel::<V, MR, 2>(plan, self.num_rows, input, grad, pitch, sums);
                     first += 2 * V::LANES;
                 } else {
-                    panel::<V, MR, 1>(plan, self.num_rows, input, grad, pitch, sums);
+                    panel::<V, NARROW_MR, 1>(plan, self.num_rows, input, grad, pitch, sums);
                     first += V::LANES;
                 }
             }

@@ -7,12 +7,20 @@
 //! Rounding is amplified by the transforms: results are within 10⁻⁴ of the largest output,
 //! where the direct sum reaches about 10⁻⁶.
 
+mod gradient;
+mod transforms;
+mod weights;
+
+pub(super) use gradient::weight_gradient;
+pub(super) use weights::transform_weights;
+
 use super::layout::{Epilogue, channel_pitch, clear, pack_row, unpack_row};
-use super::panels::{Panels, WeightLayout};
+use super::panels::Panels;
 use super::scratch::{LINE, SharedMut, for_each_task, with_scratch};
 use super::shape::Conv2dShape;
 use super::simd::{Kernel, Level, Vector};
-use super::tile;
+use super::tile::{self, NARROW_MR};
+use transforms::{transform_input, transform_output};
 
 /// Outputs of a tile along one axis.
 pub(super) const TILE: usize = 4;
@@ -22,132 +30,6 @@ pub(super) const SPAN: usize = 6;
 pub(super) const POINTS: usize = SPAN * SPAN;
 /// Bytes of transformed input of one task; it stays in the second-level cache.
 const BLOCK_BYTES: usize = 448 << 10;
-
-/// `Bᵀ · d`.
-#[inline(always)]
-unsafe fn transform_input<V: Vector>(d: [V; SPAN]) -> [V; SPAN] {
-    // SAFETY: existing vectors prove the instruction set.
-    let (four, minus_four, minus_five) = unsafe { (V::splat(4.0), V::splat(-4.0), V::splat(-5.0)) };
-    let a = d[4].add_mul(d[2], minus_four);
-    let b = d[3].add_mul(d[1], minus_four);
-    let e = d[4].sub(d[2]);
-    let f = d[3].sub(d[1]);
-    let f = f.add(f);
-    [
-        d[4].add_mul(d[0], four).add_mul(d[2], minus_five),
-        a.add(b),
-        a.sub(b),
-        e.add(f),
-        e.sub(f),
-        d[5].add_mul(d[1], four).add_mul(d[3], minus_five),
-    ]
-}
-
-/// `Aᵀ · m`.
-#[inline(always)]
-unsafe fn transform_output<V: Vector>(m: [V; SPAN]) -> [V; TILE] {
-    // SAFETY: existing vectors prove the instruction set.
-    let (two, four, eight) = unsafe { (V::splat(2.0), V::splat(4.0), V::splat(8.0)) };
-    let (s1, d1) = (m[1].add(m[2]), m[1].sub(m[2]));
-    let (s2, d2) = (m[3].add(m[4]), m[3].sub(m[4]));
-    [
-        m[0].add(s1).add(s2),
-        d1.add_mul(d2, two),
-        s1.add_mul(s2, four),
-        d1.add(m[5]).add_mul(d2, eight),
-    ]
-}
-
-/// `G · g`.
-#[inline(always)]
-unsafe fn transform_weight<V: Vector>(g: [V; 3]) -> [V; SPAN] {
-    // SAFETY: existing vectors prove the instruction set.
-    let (quarter, sixth) = unsafe { (V::splat(1.0 / 4.0), V::splat(1.0 / 6.0)) };
-    // SAFETY: as above.
-    let (twelfth, twenty_fourth) = unsafe { (V::splat(1.0 / 12.0), V::splat(1.0 / 24.0)) };
-    let outer = g[0].add(g[2]).mul(sixth);
-    let middle = g[1].mul(sixth);
-    let wide = g[0].mul(twenty_fourth).add_mul(g[2], sixth);
-    let half = g[1].mul(twelfth);
-    // SAFETY: as above.
-    let zero = unsafe { V::splat(0.0) };
-    [
-        g[0].mul(quarter),
-        zero.sub(outer.add(middle)),
-        middle.sub(outer),
-        wide.add(half),
-        wide.sub(half),
-        g[2],
-    ]
-}
-
-/// The transformed weight: rows `[point][in_channel]`, columns `out_channel`.
-pub(super) fn transform_weights(weight: &[f32], layout: WeightLayout, level: Level) -> Panels {
-    assert_eq!(layout.taps, 9);
-    assert_eq!(weight.len(), 9 * layout.rows * layout.columns);
-    let mut panels = Panels::zeroed(POINTS * layout.rows, layout.columns, level.lanes());
-    let shared = SharedMut::new(panels.data_mut());
-    let flops = (weight.len() * 40) as u64;
-    for_each_task(layout.rows, flops, |row| {
-        let kernel = WeightRow {
-            weight,
-            layout,
-            row,
-            panels: shared.get(),
-        };
-        // SAFETY: the level is supported; tasks write different rows.
-        unsafe { level.run(kernel) }
-    });
-    panels
-}
-
-/// One row of channels of the weight.
-struct WeightRow<'a> {
-    weight: &'a [f32],
-    layout: WeightLayout,
-    row: usize,
-    panels: *mut f32,
-}
-
-impl Kernel for WeightRow<'_> {
-    #[inline(always)]
-    unsafe fn run<V: Vector, const MR: usize>(self) {
-        let l = self.layout;
-        let pitch = l.columns.next_multiple_of(V::LANES);
-        for first in (0..l.columns).step_by(V::LANES) {
-            let mut taps = [[0.0f32; super::simd::MAX_LANES]; 9];
-            for lane in 0..V::LANES.min(l.columns - first) {
-                let at = l.offset(self.row, first + lane);
-                for (t, &value) in self.weight[at..at + 9].iter().enumerate() {
-                    taps[if l.turned { 8 - t } else { t }][lane] = value;
-                }
-            }
-            // SAFETY: `Panels` has this layout; rows and columns are inside.
-            unsafe {
-                let zero = V::splat(0.0);
-                let mut half = [[zero; 3]; SPAN];
-                for x in 0..3 {
-                    let t = transform_weight([
-                        V::load(taps[x].as_ptr()),
-                        V::load(taps[3 + x].as_ptr()),
-                        V::load(taps[6 + x].as_ptr()),
-                    ]);
-                    for i in 0..SPAN {
-                        half[i][x] = t[i];
-                    }
-                }
-                let panel = first / (2 * V::LANES) * (2 * V::LANES);
-                let width = (pitch - panel).min(2 * V::LANES);
-                let dst = self.panels.add(panel * POINTS * l.rows + first - panel);
-                for (i, half) in half.into_iter().enumerate() {
-                    for (j, value) in transform_weight(half).into_iter().enumerate() {
-                        value.store(dst.add(((i * SPAN + j) * l.rows + self.row) * width));
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// Sizes of a Winograd convolution.
 #[derive(Clone, Copy)]
@@ -354,7 +236,7 @@ impl Kernel for Block<'_> {
                 if vectors == 2 {
                     self.multiply::<V, MR, 2>(panel);
                 } else {
-                    self.multiply::<V, MR, 1>(panel);
+                    self.multiply::<V, NARROW_MR, 1>(panel);
                 }
                 for r in 0..self.num_rows {
                     self.finish_row::<V>(r, first, vectors * V::LANES);

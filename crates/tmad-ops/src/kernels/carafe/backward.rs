@@ -12,7 +12,7 @@ const STRIP: usize = 8;
 /// Channels that are packed at a time, so that they stay in the second-level cache.
 const GROUP: usize = 8;
 
-/// Gradients of [`carafe`](super::carafe) with respect to its input and kernels; both are
+/// Gradients of [`carafe`](fn@super::carafe) with respect to its input and kernels; both are
 /// overwritten.
 ///
 /// # Panics
@@ -127,14 +127,16 @@ impl Kernel for Strip<'_> {
                     }
                 }
                 for y in 0..num_rows {
-                    let mut c = 0;
-                    while c < count {
-                        if c + 4 <= count {
-                            self.input_row::<V, 4>(y, c, group);
-                            c += 4;
-                        } else {
-                            self.input_row::<V, 1>(y, c, group);
-                            c += 1;
+                    for j in (0..s.width).step_by(V::LANES) {
+                        let mut c = 0;
+                        while c < count {
+                            if c + 4 <= count {
+                                self.input_tile::<V, 4>(y, j, c, group);
+                                c += 4;
+                            } else {
+                                self.input_tile::<V, 1>(y, j, c, group);
+                                c += 1;
+                            }
                         }
                     }
                     self.kernel_row::<V>(2 * y, count);
@@ -158,48 +160,53 @@ impl Kernel for Strip<'_> {
 }
 
 impl Strip<'_> {
-    /// The gradient of input row `y` for `N` channels: every output that read it, times the
+    /// The gradient of one vector of input pixels from column `j` of row `y` on, for `N`
+    /// channels: every output that read it, times the
     /// kernel with which it did.
     ///
     /// # Safety
     /// The CPU has `V`; the buffers are packed.
     #[inline(always)]
-    unsafe fn input_row<V: Vector, const N: usize>(&self, y: usize, channel: usize, group: usize) {
+    unsafe fn input_tile<V: Vector, const N: usize>(
+        &self,
+        y: usize,
+        j: usize,
+        channel: usize,
+        group: usize,
+    ) {
         let s = self.shape;
         let pitch = self.rows.pitch;
         // SAFETY: `pitch` leaves room for shifts by two and for whole vectors.
         unsafe {
-            for j in (0..s.width).step_by(V::LANES) {
-                let mut acc = [V::splat(0.0); N];
-                for u in 0..SIDE {
-                    for a in 0..2 {
-                        // Tap u reads row y of the input from output rows 2(y − (u − 2)).
-                        let row = 2 * (y + 4 - u) + a;
-                        let grad = (channel * GRAD_ROWS + 2 * row) * pitch;
-                        let kernels = row * CARAFE_TAPS * 2 * pitch;
-                        for v in 0..SIDE {
-                            for b in 0..2 {
-                                let at = b * pitch + PAD + j + 2 - v;
-                                let k = kernels + (u * SIDE + v) * 2 * pitch + at;
-                                let k = V::load(self.packed_kernels.as_ptr().add(k));
-                                for (n, acc) in acc.iter_mut().enumerate() {
-                                    let g = grad + n * GRAD_ROWS * pitch + at;
-                                    let g = V::load(self.packed_grad.as_ptr().add(g));
-                                    *acc = acc.add_mul(k, g);
-                                }
+            let mut acc = [V::splat(0.0); N];
+            for u in 0..SIDE {
+                for a in 0..2 {
+                    // Tap u reads row y of the input from output rows 2(y − (u − 2)).
+                    let row = 2 * (y + 4 - u) + a;
+                    let grad = (channel * GRAD_ROWS + 2 * row) * pitch;
+                    let kernels = row * CARAFE_TAPS * 2 * pitch;
+                    for v in 0..SIDE {
+                        for b in 0..2 {
+                            let at = b * pitch + PAD + j + 2 - v;
+                            let k = kernels + (u * SIDE + v) * 2 * pitch + at;
+                            let k = V::load(self.packed_kernels.as_ptr().add(k));
+                            for (n, acc) in acc.iter_mut().enumerate() {
+                                let g = grad + n * GRAD_ROWS * pitch + at;
+                                let g = V::load(self.packed_grad.as_ptr().add(g));
+                                *acc = acc.add_mul(k, g);
                             }
                         }
                     }
                 }
-                for (n, acc) in acc.into_iter().enumerate() {
-                    let plane = self.rows.plane(self.image, group + channel + n);
-                    let row = plane * s.height + self.first_row + y;
-                    let dst = self.grad_x.add(row * s.width + j);
-                    if j + V::LANES <= s.width {
-                        acc.store(dst);
-                    } else {
-                        acc.store_partial(dst, s.width - j);
-                    }
+            }
+            for (n, acc) in acc.into_iter().enumerate() {
+                let plane = self.rows.plane(self.image, group + channel + n);
+                let row = plane * s.height + self.first_row + y;
+                let dst = self.grad_x.add(row * s.width + j);
+                if j + V::LANES <= s.width {
+                    acc.store(dst);
+                } else {
+                    acc.store_partial(dst, s.width - j);
                 }
             }
         }

@@ -114,35 +114,40 @@ impl Vector for F32x16 {
 
     #[inline(always)]
     unsafe fn transpose(src: *const f32, src_step: usize, dst: *mut f32, dst_step: usize) {
-        // SAFETY: see above. Rows i and i+4, 8, 12 are loaded into the four quarters of one
-        // register, so that only 4×4 transposes inside 128-bit lanes remain.
+        // SAFETY: see above. Whole rows are loaded once each: where planes lie a power of two
+        // apart, all rows share one cache set and would be evicted between partial loads.
         unsafe {
-            for q in 0..4 {
-                macro_rules! row {
-                    ($i:expr) => {{
-                        let p = src.add(4 * q + $i * src_step);
-                        let a = _mm512_castps128_ps512(_mm_loadu_ps(p));
-                        let a = _mm512_insertf32x4::<1>(a, _mm_loadu_ps(p.add(4 * src_step)));
-                        let a = _mm512_insertf32x4::<2>(a, _mm_loadu_ps(p.add(8 * src_step)));
-                        _mm512_insertf32x4::<3>(a, _mm_loadu_ps(p.add(12 * src_step)))
-                    }};
+            let mut r = [_mm512_setzero_ps(); 16];
+            for (i, r) in r.iter_mut().enumerate() {
+                *r = _mm512_loadu_ps(src.add(i * src_step));
+            }
+            // 4×4 transposes inside each 128-bit lane of four rows.
+            let mut t = r;
+            for i in (0..16).step_by(4) {
+                let ab_lo = _mm512_unpacklo_ps(r[i], r[i + 1]);
+                let ab_hi = _mm512_unpackhi_ps(r[i], r[i + 1]);
+                let cd_lo = _mm512_unpacklo_ps(r[i + 2], r[i + 3]);
+                let cd_hi = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
+                t[i] = _mm512_shuffle_ps::<0x44>(ab_lo, cd_lo);
+                t[i + 1] = _mm512_shuffle_ps::<0xEE>(ab_lo, cd_lo);
+                t[i + 2] = _mm512_shuffle_ps::<0x44>(ab_hi, cd_hi);
+                t[i + 3] = _mm512_shuffle_ps::<0xEE>(ab_hi, cd_hi);
+            }
+            // A 4×4 transpose of the lanes: t[4q + j] holds rows 4q.. of columns j, 4 + j, ….
+            for j in 0..4 {
+                let ab_even = _mm512_shuffle_f32x4::<0x88>(t[j], t[4 + j]);
+                let ab_odd = _mm512_shuffle_f32x4::<0xDD>(t[j], t[4 + j]);
+                let cd_even = _mm512_shuffle_f32x4::<0x88>(t[8 + j], t[12 + j]);
+                let cd_odd = _mm512_shuffle_f32x4::<0xDD>(t[8 + j], t[12 + j]);
+                let columns = [
+                    _mm512_shuffle_f32x4::<0x88>(ab_even, cd_even),
+                    _mm512_shuffle_f32x4::<0x88>(ab_odd, cd_odd),
+                    _mm512_shuffle_f32x4::<0xDD>(ab_even, cd_even),
+                    _mm512_shuffle_f32x4::<0xDD>(ab_odd, cd_odd),
+                ];
+                for (q, column) in columns.into_iter().enumerate() {
+                    _mm512_storeu_ps(dst.add((4 * q + j) * dst_step), column);
                 }
-                let (a, b, c, d) = (row!(0), row!(1), row!(2), row!(3));
-                let ab_lo = _mm512_unpacklo_ps(a, b);
-                let ab_hi = _mm512_unpackhi_ps(a, b);
-                let cd_lo = _mm512_unpacklo_ps(c, d);
-                let cd_hi = _mm512_unpackhi_ps(c, d);
-                let dst = dst.add(4 * q * dst_step);
-                _mm512_storeu_ps(dst, _mm512_shuffle_ps::<0x44>(ab_lo, cd_lo));
-                _mm512_storeu_ps(dst.add(dst_step), _mm512_shuffle_ps::<0xEE>(ab_lo, cd_lo));
-                _mm512_storeu_ps(
-                    dst.add(2 * dst_step),
-                    _mm512_shuffle_ps::<0x44>(ab_hi, cd_hi),
-                );
-                _mm512_storeu_ps(
-                    dst.add(3 * dst_step),
-                    _mm512_shuffle_ps::<0xEE>(ab_hi, cd_hi),
-                );
             }
         }
     }

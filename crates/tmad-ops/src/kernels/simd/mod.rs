@@ -149,22 +149,27 @@ impl Level {
     }
 
     fn from_environment() -> Self {
-        let best = Self::ALL.into_iter().rfind(|level| level.is_supported());
-        let best = best.unwrap_or(Self::Scalar);
+        let best = Self::ALL
+            .into_iter()
+            .rfind(|level| level.is_supported())
+            .unwrap_or(Self::Scalar);
         let Ok(name) = std::env::var("TMAD_SIMD") else {
             return best;
         };
-        let asked = Self::ALL.into_iter().find(|level| level.name() == name);
-        match asked {
-            Some(level) if level.is_supported() => level,
-            _ => {
-                eprintln!(
-                    "TMAD_SIMD={name} is not an instruction set of this machine; using {}",
-                    best.name()
-                );
-                best
-            }
-        }
+        Self::supported_by_name(&name).unwrap_or_else(|| {
+            let best_name = best.name();
+            eprintln!(
+                "TMAD_SIMD={name} is not an instruction set of this machine; using {best_name}"
+            );
+            best
+        })
+    }
+
+    /// The level of that name, if this machine has it.
+    fn supported_by_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|level| level.name() == name && level.is_supported())
     }
 
     /// Runs `f` with this level for every kernel called from this thread, as tests and
@@ -210,6 +215,80 @@ impl Level {
                 Self::Neon => neon::run(kernel),
                 _ => kernel.run::<portable::F32x4, 4>(),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_select_levels() {
+        assert_eq!(Level::supported_by_name("scalar"), Some(Level::Scalar));
+        assert_eq!(Level::supported_by_name("sse9"), None);
+        for level in Level::ALL {
+            let expected = level.is_supported().then_some(level);
+            assert_eq!(Level::supported_by_name(level.name()), expected);
+        }
+    }
+
+    #[test]
+    fn force_ends_with_its_scope() {
+        let before = Level::current();
+        Level::Scalar.force(|| assert_eq!(Level::current(), Level::Scalar));
+        assert_eq!(Level::current(), before);
+    }
+
+    /// Compares every operation that moves lanes with plain indexing.
+    struct Moves;
+
+    impl Kernel for Moves {
+        #[inline(always)]
+        unsafe fn run<V: Vector, const MR: usize>(self) {
+            const STEP: usize = MAX_LANES + 3;
+            let n = V::LANES;
+            let src: Vec<f32> = (0..MAX_LANES * STEP).map(|i| i as f32).collect();
+            let mut dst = vec![-1.0; MAX_LANES * STEP];
+            let (mut low, mut high) = ([-1.0; MAX_LANES], [-1.0; MAX_LANES]);
+            // SAFETY: all buffers hold the widest vector or block.
+            unsafe {
+                V::transpose(src.as_ptr(), STEP, dst.as_mut_ptr(), STEP);
+                for i in 0..n {
+                    for j in 0..n {
+                        assert_eq!(dst[i * STEP + j], src[j * STEP + i]);
+                    }
+                }
+                let (a, b) = (V::load(src.as_ptr()), V::load(src.as_ptr().add(n)));
+                let (even, odd) = a.deinterleave(b);
+                even.store(low.as_mut_ptr());
+                odd.store(high.as_mut_ptr());
+                for i in 0..n {
+                    assert_eq!((low[i], high[i]), (src[2 * i], src[2 * i + 1]));
+                }
+                let (first, second) = even.interleave(odd);
+                first.store(low.as_mut_ptr());
+                second.store(high.as_mut_ptr());
+                assert_eq!((&low[..n], &high[..n]), (&src[..n], &src[n..2 * n]));
+                for count in 0..n {
+                    low = [-1.0; MAX_LANES];
+                    V::load_partial(src.as_ptr().add(1), count).store(low.as_mut_ptr());
+                    assert_eq!(&low[..count], &src[1..1 + count]);
+                    assert!(low[count..n].iter().all(|&lane| lane == 0.0));
+                    low = [-1.0; MAX_LANES];
+                    a.store_partial(low.as_mut_ptr(), count);
+                    assert_eq!(&low[..count], &src[..count]);
+                    assert!(low[count..].iter().all(|&lane| lane == -1.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lanes_move_as_documented() {
+        for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
+            // SAFETY: the level is supported.
+            unsafe { level.run(Moves) }
         }
     }
 }

@@ -1,0 +1,7 @@
+//! A file per subcommand: its arguments and what it does with them.
+
+pub mod export;
+pub mod info;
+pub mod inpaint;
+pub mod masks;
+pub mod train;

@@ -1,0 +1,151 @@
+//! Checkpoints: everything from which a run goes on exactly as if it had not stopped.
+//!
+//! A checkpoint is a folder, written under another name and then renamed, so that one that has
+//! its name is complete.
+
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use tmad::model::Model;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Index of the stage.
+    pub stage: usize,
+    /// Finished steps of the stage.
+    pub step: u64,
+    /// Finished steps of all stages.
+    pub total_steps: u64,
+}
+
+/// Why a checkpoint cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("checkpoint {}: {reason}", path.display())]
+pub struct CheckpointError {
+    /// The checkpoint or a file of it.
+    pub path: PathBuf,
+    /// What went wrong.
+    pub reason: String,
+}
+
+const MODEL: &str = "model.bpk";
+const AVERAGE: &str = "average.bpk";
+const OPTIMISER: &str = "optimiser.bpk";
+const PLACE: &str = "place.json";
+const PREFIX: &str = "step-";
+
+/// The state of a run between two steps.
+#[derive(Clone)]
+pub struct State {
+    /// The networks being trained.
+    pub model: Model,
+    /// Their moving average, without autodiff.
+    pub average: Model,
+    /// Adam's means.
+    pub optimiser: ModuleOptimizer,
+    /// Where the run stands.
+    pub place: Place,
+}
+
+fn failed(path: &Path, reason: impl std::fmt::Display) -> CheckpointError {
+    CheckpointError {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+impl State {
+    /// Writes the state below `folder` and removes all but the newest `keep` checkpoints.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError`] if a file cannot be written; older checkpoints are then still there.
+    pub fn save(&self, folder: &Path, keep: usize) -> Result<PathBuf, CheckpointError> {
+        let path = folder.join(format!("{PREFIX}{:09}", self.place.total_steps));
+        let unfinished = path.with_extension("unfinished");
+        let at = |name: &str| unfinished.join(name);
+        // Left over from a run that was killed while writing.
+        let _ = std::fs::remove_dir_all(&unfinished);
+        std::fs::create_dir_all(&unfinished).map_err(|e| failed(&unfinished, e))?;
+        let save = |module: &Model, name| {
+            (module.clone().save_file(at(name))).map_err(|e| failed(&at(name), e))
+        };
+        save(&self.model, MODEL)?;
+        save(&self.average, AVERAGE)?;
+        (self.optimiser.save(at(OPTIMISER))).map_err(|e| failed(&at(OPTIMISER), e))?;
+        let place = serde_json::to_vec(&self.place).map_err(|e| failed(&at(PLACE), e))?;
+        std::fs::write(at(PLACE), place).map_err(|e| failed(&at(PLACE), e))?;
+        for name in [MODEL, AVERAGE, OPTIMISER, PLACE] {
+            (std::fs::File::open(at(name)).and_then(|file| file.sync_all()))
+                .map_err(|e| failed(&at(name), e))?;
+        }
+        if path.exists() {
+            std::fs::remove_dir_all(&path).map_err(|e| failed(&path, e))?;
+        }
+        std::fs::rename(&unfinished, &path).map_err(|e| failed(&path, e))?;
+        let checkpoints = list(folder);
+        let num_old = checkpoints.len().saturating_sub(keep.max(1));
+        for old in &checkpoints[..num_old] {
+            std::fs::remove_dir_all(old).map_err(|e| failed(old, e))?;
+        }
+        Ok(path)
+    }
+
+    /// Reads a checkpoint into a state of the same configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError`] names the file that is missing or damaged.
+    pub fn load(self, path: &Path) -> Result<Self, CheckpointError> {
+        let at = |name: &str| path.join(name);
+        let load = |module: Model, name| {
+            (module.try_load_file(at(name))).map_err(|e| failed(&at(name), e))
+        };
+        let place = std::fs::read(at(PLACE)).map_err(|e| failed(&at(PLACE), e))?;
+        Ok(Self {
+            model: load(self.model, MODEL)?,
+            average: load(self.average, AVERAGE)?,
+            optimiser: (self.optimiser.load(at(OPTIMISER)))
+                .map_err(|e| failed(&at(OPTIMISER), e))?,
+            place: serde_json::from_slice(&place).map_err(|e| failed(&at(PLACE), e))?,
+        })
+    }
+}
+
+/// Complete checkpoints below `folder`, oldest first.
+pub fn list(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let digits = name.strip_prefix(PREFIX).unwrap_or("x");
+            digits.bytes().all(|b| b.is_ascii_digit())
+        })
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Where a checkpoint stands, without loading it.
+///
+/// # Errors
+///
+/// [`CheckpointError`] if the file is missing or damaged.
+pub fn place(path: &Path) -> Result<Place, CheckpointError> {
+    let file = path.join(PLACE);
+    let bytes = std::fs::read(&file).map_err(|e| failed(&file, e))?;
+    serde_json::from_slice(&bytes).map_err(|e| failed(&file, e))
+}
+
+/// The averaged networks of a checkpoint, for export.
+///
+/// # Errors
+///
+/// [`CheckpointError`] if the file is missing, damaged or of another configuration.
+pub fn load_average(path: &Path, model: Model) -> Result<Model, CheckpointError> {
+    let file = path.join(AVERAGE);
+    model.try_load_file(&file).map_err(|e| failed(&file, e))
+}

@@ -1,0 +1,170 @@
+//! The folder of a run: `config.json`, `log.jsonl`, `checkpoints/`, `previews/` and the averaged
+//! weights, `weights.safetensors`.
+
+use crate::checkpoint::{Place, list};
+use crate::config::TrainConfig;
+use crate::run::{Event, TrainError};
+use image::RgbImage;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tmad::model::Model;
+use tmad::pipeline::CONFIG_KEY;
+use tmad::weights::{self, Precision};
+
+/// A run's folder.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+fn failed(path: &Path, reason: impl std::fmt::Display) -> TrainError {
+    TrainError::File {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+impl RunFolder {
+    /// Creates the folder, or finds it when resuming.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Exists`] if a new run would mix with an old one.
+    pub fn open(path: &Path, resume: bool) -> Result<Self, TrainError> {
+        let folder = Self {
+            path: path.to_owned(),
+        };
+        if !resume && !list(&folder.checkpoints()).is_empty() {
+            return Err(TrainError::Exists {
+                path: path.to_owned(),
+            });
+        }
+        for part in [folder.checkpoints(), folder.previews()] {
+            std::fs::create_dir_all(&part).map_err(|e| failed(&part, e))?;
+        }
+        Ok(folder)
+    }
+
+    /// Where checkpoints lie.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    fn previews(&self) -> PathBuf {
+        self.path.join("previews")
+    }
+
+    /// The averaged weights.
+    pub fn weights_path(&self) -> PathBuf {
+        self.path.join("weights.safetensors")
+    }
+
+    /// Reads the configuration of the run.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::File`] if it is missing or cannot be understood.
+    pub fn read_config(&self) -> Result<TrainConfig, TrainError> {
+        let path = self.path.join("config.json");
+        let bytes = std::fs::read(&path).map_err(|e| failed(&path, e))?;
+        serde_json::from_slice(&bytes).map_err(|e| failed(&path, e))
+    }
+
+    /// Stores the resolved configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::File`] if it cannot be written.
+    pub fn write_config(&self, config: &TrainConfig) -> Result<(), TrainError> {
+        let path = self.path.join("config.json");
+        let text = serde_json::to_vec_pretty(config).map_err(|e| failed(&path, e))?;
+        write_whole(&path, &text)
+    }
+
+    /// Stores the averaged weights with all that is needed to use them and to know them.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`] if they are not finite or cannot be written.
+    pub fn write_weights(
+        &self,
+        average: &Model,
+        config: &TrainConfig,
+        place: Place,
+    ) -> Result<(), TrainError> {
+        let path = self.weights_path();
+        let bytes = weights::to_bytes(average, Precision::F32, &metadata(config, place)?).map_err(
+            |source| TrainError::Weights {
+                path: path.clone(),
+                source,
+            },
+        )?;
+        write_whole(&path, &bytes)
+    }
+
+    /// Stores a preview picture.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::File`] if it cannot be written.
+    pub fn write_preview(&self, preview: &RgbImage, place: Place) -> Result<(), TrainError> {
+        let path = (self.previews()).join(format!("step-{:09}.png", place.total_steps));
+        preview.save(&path).map_err(|e| failed(&path, e))
+    }
+
+    /// Opens the log for appending.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::File`] if it cannot be opened.
+    pub fn open_log(&self) -> Result<Log, TrainError> {
+        let path = self.path.join("log.jsonl");
+        let file = File::options().create(true).append(true).open(&path);
+        Ok(Log {
+            file: file.map_err(|e| failed(&path, e))?,
+        })
+    }
+}
+
+/// What a weights file says about itself.
+pub(crate) fn metadata(
+    config: &TrainConfig,
+    place: Place,
+) -> Result<BTreeMap<String, String>, TrainError> {
+    let json = |value: serde_json::Result<String>| {
+        value.map_err(|error| TrainError::Config(error.to_string()))
+    };
+    Ok(BTreeMap::from([
+        (
+            CONFIG_KEY.to_owned(),
+            json(serde_json::to_string(&config.model))?,
+        ),
+        ("training".to_owned(), json(serde_json::to_string(config))?),
+        ("steps".to_owned(), place.total_steps.to_string()),
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ]))
+}
+
+/// A file of JSON lines.
+#[derive(Debug)]
+pub struct Log {
+    file: File,
+}
+
+impl Log {
+    /// Appends an event. A full disk must not end a training run, so errors are dropped.
+    pub fn append(&mut self, event: &Event) {
+        if let Ok(line) = serde_json::to_string(event) {
+            let _ = writeln!(self.file, "{line}");
+        }
+    }
+}
+
+/// Writes under another name and renames, so that the file is never half there.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let unfinished = path.with_extension("unfinished");
+    std::fs::write(&unfinished, bytes).map_err(|e| failed(&unfinished, e))?;
+    std::fs::rename(&unfinished, path).map_err(|e| failed(path, e))
+}

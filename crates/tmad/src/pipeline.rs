@@ -1,0 +1,266 @@
+//! A photo in, a photo out: [`TMad`] as an [`Inpainter`].
+//!
+//! The networks were trained on holes of about 128 pixels, so a hole is first filled at the scale
+//! at which it has that size. Its result is then doubled in size again and again up to full
+//! resolution, and each time the texture memory and the patch synthesis network of that scale
+//! replace what doubling blurred.
+
+use crate::model::{Inputs, Memory, Model, ModelConfig};
+use crate::patches::{assemble, hole_cells, select_hole};
+use crate::regions::{Region, regions};
+use crate::scale::{Scaled, enlarge, reduce};
+use crate::tensors::{images_to_tensor, tensor_to_images};
+use crate::texture_memory::{Sampling, memory_windows, sample_windows};
+use crate::weights::{WeightsError, WeightsFile};
+use burn::tensor::{Device, Tensor};
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, check_sizes, composite};
+use std::collections::BTreeMap;
+
+/// Weights that this project trained, compiled in.
+static BUILT_IN: &[u8] = include_bytes!("../weights/tmad.safetensors");
+
+/// Metadata key of the networks' configuration.
+pub const CONFIG_KEY: &str = "config";
+
+/// Widest hole in pixels that the networks were trained on.
+const TRAINED_THICKNESS_PX: u32 = 128;
+/// Largest area in pixels on which the coarse network runs; larger regions are reduced further.
+const MAX_COARSE_AREA: f64 = 768.0 * 768.0;
+/// Hole cells that go through the patch synthesis network at once, to bound memory.
+const CELLS_AT_ONCE: usize = 32;
+/// Windows of a texture memory at most: beyond, their distance grows.
+const MAX_WINDOWS: usize = 1536;
+
+/// T-MAD, ready to inpaint.
+#[derive(Debug)]
+pub struct TMad {
+    model: Model,
+    metadata: BTreeMap<String, String>,
+    device: Device,
+    coarse_only: bool,
+}
+
+impl TMad {
+    /// With the weights that come with this crate.
+    ///
+    /// # Errors
+    ///
+    /// None in practice; the weights are checked by this crate's tests.
+    pub fn built_in(device: &Device) -> Result<Self, WeightsError> {
+        Self::from_bytes(BUILT_IN, device)
+    }
+
+    /// With the weights of a safetensors file, read into memory, that carries its configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] names what is wrong with the file.
+    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self, WeightsError> {
+        let file = WeightsFile::parse(bytes)?;
+        let metadata_error = |reason: String| WeightsError::Metadata {
+            key: CONFIG_KEY.to_owned(),
+            reason,
+        };
+        let config = (file.metadata().get(CONFIG_KEY))
+            .ok_or_else(|| metadata_error("it is missing".to_owned()))?;
+        let config: ModelConfig =
+            serde_json::from_str(config).map_err(|error| metadata_error(error.to_string()))?;
+        config.check().map_err(metadata_error)?;
+        Ok(Self {
+            model: file.load(Model::new(&config, 0, device))?,
+            metadata: file.metadata().clone(),
+            device: device.clone(),
+            coarse_only: false,
+        })
+    }
+
+    /// Stops behind the coarse network, as the method `coarse`.
+    #[must_use]
+    pub fn coarse_only(mut self) -> Self {
+        self.coarse_only = true;
+        self
+    }
+
+    /// The networks.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Where the weights come from: the text metadata of their file.
+    pub fn provenance(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// Fills the hole of a picture at one scale. Without a `guess` the coarse network makes one;
+    /// a guess must have the picture's own pixels outside the hole.
+    fn fill_at_scale(
+        &self,
+        picture: &Scaled,
+        guess: Option<&RgbImage>,
+        step: &dyn Fn(f32),
+        control: &Control,
+    ) -> Result<RgbImage, InpaintError> {
+        control.check_cancelled()?;
+        let inputs = Inputs::new(
+            &[&picture.image],
+            vec![&picture.mask],
+            self.model.config(),
+            &self.device,
+        );
+        let guess = match guess {
+            Some(guess) => images_to_tensor(&[guess], &self.device),
+            None => self.model.guess(&inputs),
+        };
+        let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
+        step(0.3);
+        let completed = if self.coarse_only {
+            guess
+        } else {
+            self.synthesise_in_chunks(guess, &inputs, step, control)?
+        };
+        let mut images = tensor_to_images(completed);
+        composite(&picture.image, &images.remove(0), &picture.mask)
+    }
+
+    fn synthesise_in_chunks(
+        &self,
+        guess: Tensor<4>,
+        inputs: &Inputs,
+        step: &dyn Fn(f32),
+        control: &Control,
+    ) -> Result<Tensor<4>, InpaintError> {
+        let cells = hole_cells(inputs.masks[0], self.model.config().patch_px, 0);
+        let memory = [self.remember(&guess, inputs.masks[0], control.seed)];
+        let mut patches = Vec::new();
+        for (index, chunk) in cells.chunks(CELLS_AT_ONCE).enumerate() {
+            control.check_cancelled()?;
+            let (chunk, _) = (self.model).synthesise_cells(&guess, &inputs.mask, chunk, &memory);
+            patches.push(chunk);
+            let done = ((index + 1) * CELLS_AT_ONCE) as f32 / cells.len() as f32;
+            step(0.3 + 0.7 * done.min(1.0));
+        }
+        Ok(assemble(
+            Tensor::cat(patches, 0),
+            &cells,
+            inputs.image.clone(),
+            &inputs.masks,
+            inputs.mask.clone(),
+        ))
+    }
+
+    fn remember(&self, guess: &Tensor<4>, mask: &Mask, seed: u64) -> Memory {
+        let ModelConfig {
+            patch_px, memory, ..
+        } = self.model.config();
+        let mut config = memory.clone();
+        let mut windows = memory_windows(mask, *patch_px, &config, 0);
+        while windows.len() > MAX_WINDOWS {
+            config.stride_px *= 2;
+            windows = memory_windows(mask, *patch_px, &config, 0);
+        }
+        if config.sampling == Sampling::Paper {
+            windows = sample_windows(windows, config.num_pool, seed);
+        }
+        self.model.remember(guess, &windows)
+    }
+
+    /// Fills a region from the scale of training up to full resolution.
+    fn fill_region(
+        &self,
+        full: Scaled,
+        step: &dyn Fn(f32),
+        control: &Control,
+    ) -> Result<RgbImage, InpaintError> {
+        let num_halvings = num_halvings(&full);
+        let mut completed: Option<RgbImage> = None;
+        for level in (0..=num_halvings).rev() {
+            let reduced;
+            let picture = if level == 0 {
+                &full
+            } else {
+                reduced = reduce(&full, 1 << level);
+                &reduced
+            };
+            let guess = match completed {
+                None => None,
+                Some(smaller) => {
+                    let (width, height) = picture.image.dimensions();
+                    Some(enlarge(&smaller, width, height)?)
+                }
+            };
+            // Every level costs a quarter of the next one.
+            let end = 0.25f32.powi(level as i32);
+            let start = if level == num_halvings {
+                0.0
+            } else {
+                end / 4.0
+            };
+            let step = |done: f32| step(start + (end - start) * done);
+            completed = Some(if self.coarse_only && guess.is_some() {
+                let guess = guess.expect("checked above");
+                composite(&picture.image, &guess, &picture.mask)?
+            } else {
+                self.fill_at_scale(picture, guess.as_ref(), &step, control)?
+            });
+        }
+        Ok(completed.expect("there is at least one level"))
+    }
+}
+
+/// How often a region must be halved until its hole is as wide as in training and the region
+/// small enough for the coarse network.
+fn num_halvings(region: &Scaled) -> u32 {
+    let (width, height) = region.image.dimensions();
+    let thickness = f64::from(region.mask.hole_thickness()) / f64::from(TRAINED_THICKNESS_PX);
+    let area = (f64::from(width) * f64::from(height) / MAX_COARSE_AREA).sqrt();
+    thickness.max(area).log2().ceil().max(0.0) as u32
+}
+
+impl Inpainter for TMad {
+    fn name(&self) -> &str {
+        if self.coarse_only { "coarse" } else { "tmad" }
+    }
+
+    fn inpaint(
+        &self,
+        image: &RgbImage,
+        mask: &Mask,
+        control: &Control,
+    ) -> Result<RgbImage, InpaintError> {
+        check_sizes(image, mask)?;
+        if mask.is_full() && !mask.is_empty() {
+            return Err(InpaintError::NoKnownPixels {
+                size: mask.dimensions().into(),
+            });
+        }
+        let regions = regions(mask);
+        let mut filled = image.clone();
+        for (index, Region { context, holes }) in regions.iter().enumerate() {
+            let crop = |source: &RgbImage| {
+                let view = inpaint_core::image::imageops::crop_imm(
+                    source,
+                    context.x,
+                    context.y,
+                    context.width,
+                    context.height,
+                );
+                view.to_image()
+            };
+            let region = Scaled {
+                image: crop(&filled),
+                mask: holes.clone(),
+            };
+            let step = |done: f32| {
+                control.report((index as f32 + done) / regions.len() as f32, "filling");
+            };
+            let result = self.fill_region(region, &step, control)?;
+            inpaint_core::image::imageops::replace(
+                &mut filled,
+                &result,
+                i64::from(context.x),
+                i64::from(context.y),
+            );
+        }
+        composite(image, &filled, mask)
+    }
+}

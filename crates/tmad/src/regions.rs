@@ -1,0 +1,166 @@
+//! Groups of holes that are filled together, with the surroundings that they need.
+
+use inpaint_core::{Mask, Rect};
+
+/// Side of the blocks by which holes are grouped.
+const BLOCK_PX: u32 = 32;
+/// Least known border around a group of holes, as a training crop has.
+const MIN_CONTEXT_PX: u32 = 64;
+/// Least side of a region, the side of a training crop.
+const MIN_REGION_PX: u32 = 256;
+
+/// A group of holes.
+#[derive(Debug, Clone)]
+pub struct Region {
+    /// The part of the picture in which the group is filled.
+    pub context: Rect,
+    /// All holes inside `context`, of the group and of others, relative to it: a hole must not
+    /// serve as texture before it is filled.
+    pub holes: Mask,
+}
+
+/// Splits the holes of `mask` into groups that lie apart, in the order of their first row.
+///
+/// A region extends half of its group's extent in each direction, so that the hole takes up
+/// half of each side as in training.
+pub fn regions(mask: &Mask) -> Vec<Region> {
+    let (width, height) = mask.dimensions();
+    group_bounds(mask)
+        .into_iter()
+        .map(|bounds| {
+            let (x, region_width) = extended(bounds.x, bounds.width, width);
+            let (y, region_height) = extended(bounds.y, bounds.height, height);
+            let context = Rect {
+                x,
+                y,
+                width: region_width,
+                height: region_height,
+            };
+            Region {
+                holes: mask.cropped(context),
+                context,
+            }
+        })
+        .collect()
+}
+
+/// Start and length of the region along a side of `limit` pixels for holes at `start`.
+fn extended(start: u32, length: u32, limit: u32) -> (u32, u32) {
+    let wanted = (length / 2).max(MIN_CONTEXT_PX);
+    let missing = MIN_REGION_PX.saturating_sub(length).div_ceil(2);
+    let margin = wanted.max(missing);
+    let end = start
+        .saturating_add(length)
+        .saturating_add(margin)
+        .min(limit);
+    // What the far border cuts off is added on the near side, and the other way round.
+    let spare = (start + length + margin).saturating_sub(limit);
+    let first = start.saturating_sub(margin + spare);
+    let short = margin.saturating_sub(start);
+    (first, (end + short).min(limit) - first)
+}
+
+/// Bounds of the holes of every group of neighbouring blocks.
+fn group_bounds(mask: &Mask) -> Vec<Rect> {
+    let (width, height) = mask.dimensions();
+    let columns = width.div_ceil(BLOCK_PX) as usize;
+    let rows = height.div_ceil(BLOCK_PX) as usize;
+    let mut blocks: Vec<Option<Rect>> = vec![None; columns * rows];
+    for (y, row) in mask
+        .as_bytes()
+        .chunks_exact(width.max(1) as usize)
+        .enumerate()
+    {
+        for (x, _) in row.iter().enumerate().filter(|(_, hole)| **hole != 0) {
+            let block = y / BLOCK_PX as usize * columns + x / BLOCK_PX as usize;
+            let pixel = Rect {
+                x: x as u32,
+                y: y as u32,
+                width: 1,
+                height: 1,
+            };
+            blocks[block] = Some(blocks[block].map_or(pixel, |bounds| hull(bounds, pixel)));
+        }
+    }
+    let mut groups = Vec::new();
+    for first in 0..blocks.len() {
+        let Some(mut bounds) = blocks[first].take() else {
+            continue;
+        };
+        let mut open = vec![first];
+        while let Some(block) = open.pop() {
+            let (row, column) = (block / columns, block % columns);
+            // Two blocks: holes closer than 32 px always meet.
+            for y in row.saturating_sub(2)..(row + 3).min(rows) {
+                for x in column.saturating_sub(2)..(column + 3).min(columns) {
+                    if let Some(other) = blocks[y * columns + x].take() {
+                        bounds = hull(bounds, other);
+                        open.push(y * columns + x);
+                    }
+                }
+            }
+        }
+        groups.push(bounds);
+    }
+    groups
+}
+
+/// Smallest rectangle around both.
+fn hull(a: Rect, b: Rect) -> Rect {
+    let (x, y) = (a.x.min(b.x), a.y.min(b.y));
+    Rect {
+        x,
+        y,
+        width: (a.x + a.width).max(b.x + b.width) - x,
+        height: (a.y + a.height).max(b.y + b.height) - y,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_centred_training_hole_takes_the_whole_picture() {
+        let mask = Mask::rectangle(
+            256,
+            256,
+            Rect {
+                x: 64,
+                y: 64,
+                width: 128,
+                height: 128,
+            },
+        );
+        let regions = regions(&mask);
+        assert_eq!(regions.len(), 1);
+        let context = regions[0].context;
+        assert_eq!((context.x, context.y), (0, 0));
+        assert_eq!((context.width, context.height), (256, 256));
+    }
+
+    #[test]
+    fn distant_holes_are_apart_and_near_ones_together() {
+        let mut mask = Mask::new(2000, 300);
+        for x in [100, 120, 1500] {
+            mask.set(x, 100, true);
+        }
+        let regions = regions(&mask);
+        assert_eq!(regions.len(), 2);
+        assert_eq!(regions[0].holes.hole_area(), 2);
+        assert_eq!(regions[1].holes.hole_area(), 1);
+    }
+
+    #[test]
+    fn regions_stay_inside_and_have_the_least_side_where_there_is_room() {
+        for x in 0..400 {
+            let mut mask = Mask::new(400, 20);
+            mask.set(x, 7, true);
+            let context = regions(&mask)[0].context;
+            assert!(context.x + context.width <= 400);
+            assert!(context.x <= x && x < context.x + context.width);
+            assert!(context.width >= 256, "{context:?}");
+            assert_eq!((context.y, context.height), (0, 20));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Pictures with holes at other scales.
+
+use fast_image_resize::images::Image;
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use inpaint_core::image::Rgb;
+use inpaint_core::{InpaintError, Mask, RgbImage};
+
+/// A picture with its hole at some scale.
+#[derive(Debug, Clone)]
+pub struct Scaled {
+    /// The picture; what it shows inside the hole has no meaning.
+    pub image: RgbImage,
+    /// Its hole.
+    pub mask: Mask,
+}
+
+/// Reduces by a whole factor: a pixel is the mean of the known pixels that it stands for, and
+/// belongs to the hole if any of them does, so that the enlarged result covers the hole.
+pub fn reduce(full: &Scaled, factor: u32) -> Scaled {
+    let (width, height) = full.image.dimensions();
+    let (small_width, small_height) = (width.div_ceil(factor), height.div_ceil(factor));
+    let mask = Mask::from_fn(small_width, small_height, |x, y| {
+        cells(x, y, factor, width, height).any(|(x, y)| full.mask.is_hole(x, y))
+    });
+    let image = RgbImage::from_fn(small_width, small_height, |x, y| {
+        let mut sums = [0u32; 3];
+        let mut count = 0;
+        for (x, y) in cells(x, y, factor, width, height) {
+            if !full.mask.is_hole(x, y) {
+                count += 1;
+                let pixel = full.image.get_pixel(x, y);
+                for (sum, &value) in sums.iter_mut().zip(&pixel.0) {
+                    *sum += u32::from(value);
+                }
+            }
+        }
+        match count {
+            0 => Rgb([127; 3]),
+            _ => Rgb(sums.map(|sum| ((sum + count / 2) / count) as u8)),
+        }
+    });
+    Scaled { image, mask }
+}
+
+/// The pixels that pixel (`x`, `y`) stands for.
+fn cells(x: u32, y: u32, factor: u32, width: u32, height: u32) -> impl Iterator<Item = (u32, u32)> {
+    let columns = x * factor..((x + 1) * factor).min(width);
+    (y * factor..((y + 1) * factor).min(height))
+        .flat_map(move |y| columns.clone().map(move |x| (x, y)))
+}
+
+/// Enlarges with a bicubic filter.
+///
+/// # Errors
+///
+/// [`InpaintError::Method`] if the resizer refuses the sizes, which it does for none that a
+/// picture can have.
+pub fn enlarge(small: &RgbImage, width: u32, height: u32) -> Result<RgbImage, InpaintError> {
+    let mut out = Image::new(width, height, PixelType::U8x3);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+    Resizer::new()
+        .resize(small, &mut out, &options)
+        .map_err(InpaintError::method)?;
+    Ok(RgbImage::from_raw(width, height, out.into_vec())
+        .expect("the buffer has the size asked for"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reduction_averages_known_pixels_only() {
+        let mut image = RgbImage::from_pixel(4, 2, Rgb([10, 20, 30]));
+        image.put_pixel(0, 0, Rgb([255; 3]));
+        image.put_pixel(3, 1, Rgb([20, 30, 40]));
+        let mut mask = Mask::new(4, 2);
+        mask.set(0, 0, true);
+        let small = reduce(&Scaled { image, mask }, 2);
+        assert_eq!(small.image.dimensions(), (2, 1));
+        assert_eq!(small.image.get_pixel(0, 0).0, [10, 20, 30]);
+        assert_eq!(small.image.get_pixel(1, 0).0, [13, 23, 33]);
+        assert!(small.mask.is_hole(0, 0) && !small.mask.is_hole(1, 0));
+    }
+
+    #[test]
+    fn odd_sizes_round_up() {
+        let image = RgbImage::from_pixel(5, 3, Rgb([1, 2, 3]));
+        let small = reduce(
+            &Scaled {
+                mask: Mask::new(5, 3),
+                image,
+            },
+            2,
+        );
+        assert_eq!(small.image.dimensions(), (3, 2));
+        assert!(small.image.pixels().all(|p| p.0 == [1, 2, 3]));
+        let large = enlarge(&small.image, 5, 3).unwrap();
+        assert_eq!(large.dimensions(), (5, 3));
+    }
+}
