@@ -182,7 +182,8 @@ pub struct LossConfig {
     /// λ_v: reconstruction of known pixels. Default 0 (rectangles; the paper's free-form: 1).
     pub known: f64,
     /// Weight of squared error against absolute error in the reconstruction losses:
-    /// |e| + w·e². The paper's value and the default is 0.
+    /// |e| + w·e² (e on the scale [-1, 1], linear beyond 1). The paper's value and the default
+    /// is 0.
     pub squared: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,

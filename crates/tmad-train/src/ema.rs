@@ -17,6 +17,13 @@ pub fn update<M: Module>(average: M, model: &M, decay: f64) -> M {
     })
 }
 
+/// Decay for the average of `steps` steps: at most `decay`, and so small in the beginning that the
+/// initial weights are soon forgotten.
+pub fn decay_at(steps: u64, decay: f64) -> f64 {
+    let steps = steps as f64;
+    decay.min((1.0 + steps) / (10.0 + steps))
+}
+
 /// Parameters of any rank by their ids.
 #[derive(Default)]
 struct Collector {

@@ -5,7 +5,7 @@ use crate::checkpoint::{Place, list};
 use crate::config::TrainConfig;
 use crate::run::{Event, TrainError};
 use image::RgbImage;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ impl RunFolder {
         place: Place,
     ) -> Result<(), TrainError> {
         let path = self.weights_path();
-        let bytes = weights::to_bytes(average, Precision::F32, metadata(config, place)?).map_err(
+        let bytes = weights::to_bytes(average, Precision::F32, &metadata(config, place)?).map_err(
             |source| TrainError::Weights {
                 path: path.clone(),
                 source,
@@ -132,11 +132,11 @@ impl RunFolder {
 pub(crate) fn metadata(
     config: &TrainConfig,
     place: Place,
-) -> Result<HashMap<String, String>, TrainError> {
+) -> Result<BTreeMap<String, String>, TrainError> {
     let json = |value: serde_json::Result<String>| {
         value.map_err(|error| TrainError::Config(error.to_string()))
     };
-    Ok(HashMap::from([
+    Ok(BTreeMap::from([
         (
             CONFIG_KEY.to_owned(),
             json(serde_json::to_string(&config.model))?,

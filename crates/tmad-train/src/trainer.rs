@@ -53,7 +53,7 @@ pub fn train(
     )?);
     let mut state = initial_state(&config, options)?;
     if options.resume {
-        state = newest(&folder, &config, options, state, &mut report)?;
+        state = newest(&folder, &config, &options.out, &state, &mut report)?;
     }
     let validation = validation::samples(&config, &pictures);
     let mut run = Run {
@@ -127,8 +127,8 @@ fn initialised(model: Model, path: &Path) -> Result<Model, TrainError> {
 fn newest(
     folder: &RunFolder,
     config: &TrainConfig,
-    options: &TrainOptions,
-    state: State,
+    out: &Path,
+    state: &State,
     report: &mut dyn FnMut(Event),
 ) -> Result<State, TrainError> {
     for path in checkpoint::list(&folder.checkpoints()).iter().rev() {
@@ -141,19 +141,14 @@ fn newest(
             state.load(path)
         });
         match loaded {
-            Ok(mut loaded) => {
-                let device = options.device.clone().autodiff();
-                loaded.model = loaded.model.to_device(&device).train();
-                loaded.average = loaded.average.to_device(&options.device);
-                return Ok(loaded);
-            }
+            Ok(loaded) => return Ok(loaded),
             Err(error) => report(Event::Warning {
                 message: format!("{error}; trying the one before"),
             }),
         }
     }
     Err(TrainError::NothingToResume {
-        path: options.out.clone(),
+        path: out.to_owned(),
     })
 }
 
@@ -245,7 +240,8 @@ impl Run<'_> {
             Networks::Joint => GradientsParams::from_module(&mut grads, &model),
         };
         state.model = state.optimiser.step(learning_rate, model, grads);
-        state.average = ema::update(state.average.clone(), &state.model, self.config.ema_decay);
+        let decay = ema::decay_at(state.place.total_steps, self.config.ema_decay);
+        state.average = ema::update(state.average.clone(), &state.model, decay);
         (terms.terms.into_iter())
             .map(|(name, value)| (name, value.inner()))
             .collect()

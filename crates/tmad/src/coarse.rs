@@ -47,6 +47,48 @@ impl Default for CoarseConfig {
     }
 }
 
+impl CoarseConfig {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and with which field.
+    pub fn check(&self) -> Result<(), String> {
+        check_widths("coarse.widths", &self.widths)?;
+        check_widths("coarse.carafe_channels", &[self.carafe_channels])?;
+        check_count("coarse.num_residual", self.num_residual)?;
+        if !(1..=64).contains(&self.dilation) {
+            return Err(format!(
+                "coarse.dilation: {} is not in 1..=64",
+                self.dilation
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Bounds far above any sensible network keep a damaged configuration from exhausting the memory.
+pub(crate) fn check_widths(field: &str, widths: &[usize]) -> Result<(), String> {
+    if widths.is_empty() || widths.len() > 8 {
+        return Err(format!(
+            "{field}: 1 to 8 numbers are needed, not {}",
+            widths.len()
+        ));
+    }
+    match widths.iter().find(|width| !(1..=1024).contains(*width)) {
+        Some(width) => Err(format!("{field}: {width} is not in 1..=1024")),
+        None => Ok(()),
+    }
+}
+
+/// See [`check_widths`].
+pub(crate) fn check_count(field: &str, count: usize) -> Result<(), String> {
+    if count > 64 {
+        return Err(format!("{field}: {count} is more than 64"));
+    }
+    Ok(())
+}
+
 /// Encoder, dilated residual blocks and CARAFE decoder, without skip connections.
 #[derive(Module, Debug)]
 pub struct Coarse {

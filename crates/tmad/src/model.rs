@@ -39,6 +39,26 @@ impl Default for ModelConfig {
     }
 }
 
+impl ModelConfig {
+    /// Checks what the types cannot. [`Model::new`] panics only on what this refuses.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and with which field.
+    pub fn check(&self) -> Result<(), String> {
+        // Candidates are halved twice.
+        if self.patch_px % 4 != 0 || !(4..=256).contains(&self.patch_px) {
+            return Err(format!(
+                "patch_px: {} is no multiple of 4 in 4..=256",
+                self.patch_px
+            ));
+        }
+        self.coarse.check()?;
+        self.memory.check(self.patch_px)?;
+        self.synthesis.check(self.patch_px)
+    }
+}
+
 /// All networks of T-MAD.
 #[derive(Module, Debug)]
 pub struct Model {

@@ -1,6 +1,7 @@
 //! Patch synthesis network (Section III-C): from the coarse guess around a hole patch and its
 //! retrieved candidates to the patch.
 
+use crate::coarse::{check_count, check_widths};
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -50,6 +51,48 @@ impl Default for PatchSynthesisConfig {
             mask_plane: false,
             residual_output: false,
         }
+    }
+}
+
+impl PatchSynthesisConfig {
+    /// Checks what the types cannot, for patches of side `patch_px`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and with which field.
+    pub fn check(&self, patch_px: usize) -> Result<(), String> {
+        check_widths("synthesis.encoder_widths", &self.encoder_widths)?;
+        check_widths("synthesis.decoder_widths", &self.decoder_widths)?;
+        check_widths("synthesis.feature_widths", &self.feature_widths)?;
+        check_widths("synthesis.carafe_channels", &[self.carafe_channels])?;
+        check_count("synthesis.num_residual", self.num_residual)?;
+        check_count("synthesis.num_feature_residual", self.num_feature_residual)?;
+        if self.up_scales.len() != self.decoder_widths.len() {
+            return Err(format!(
+                "synthesis: {} up_scales for {} decoder_widths",
+                self.up_scales.len(),
+                self.decoder_widths.len()
+            ));
+        }
+        if let Some(scale) = self.up_scales.iter().find(|scale| !matches!(scale, 1 | 2)) {
+            return Err(format!("synthesis.up_scales: {scale} is neither 1 nor 2"));
+        }
+        let factor = 1 << (self.encoder_widths.len() - 1);
+        let innermost = patch_px / factor;
+        let side = innermost * self.up_scales.iter().product::<usize>();
+        if patch_px % factor != 0 || !(patch_px..=4 * patch_px).contains(&side) {
+            return Err(format!(
+                "synthesis: from {patch_px} px, encoder_widths and up_scales lead to {side} px"
+            ));
+        }
+        // The encoder sees three patches side by side.
+        if self.crop_margin > innermost {
+            return Err(format!(
+                "synthesis.crop_margin: {} cells are more than the {innermost} around a patch",
+                self.crop_margin
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::texture_memory::{Sampling, memory_windows, sample_windows};
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
 use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, check_sizes, composite};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Weights that this project trained, compiled in.
 static BUILT_IN: &[u8] = include_bytes!("../weights/tmad.safetensors");
@@ -35,7 +35,7 @@ const MAX_WINDOWS: usize = 1536;
 #[derive(Debug)]
 pub struct TMad {
     model: Model,
-    metadata: HashMap<String, String>,
+    metadata: BTreeMap<String, String>,
     device: Device,
     coarse_only: bool,
 }
@@ -65,6 +65,7 @@ impl TMad {
             .ok_or_else(|| metadata_error("it is missing".to_owned()))?;
         let config: ModelConfig =
             serde_json::from_str(config).map_err(|error| metadata_error(error.to_string()))?;
+        config.check().map_err(metadata_error)?;
         Ok(Self {
             model: file.load(Model::new(&config, 0, device))?,
             metadata: file.metadata().clone(),
@@ -86,7 +87,7 @@ impl TMad {
     }
 
     /// Where the weights come from: the text metadata of their file.
-    pub fn provenance(&self) -> &HashMap<String, String> {
+    pub fn provenance(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 

@@ -1,6 +1,7 @@
 //! Texture memory (Section III-B): which windows of the known picture it holds, how similar they
 //! are to a hole patch, and the retrieval of the most similar ones.
 
+use crate::coarse::check_widths;
 use crate::layers::{Conv2d, Initializer};
 use crate::patch_synthesis::average_cells;
 use crate::patches::{HoleCounts, Position};
@@ -51,6 +52,34 @@ impl Default for MemoryConfig {
             temperature: 1.0 / 32.0,
             embedding_widths: (32, 16),
             embedding_pool: None,
+        }
+    }
+}
+
+impl MemoryConfig {
+    /// Checks what the types cannot, for patches of side `patch_px`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and with which field.
+    pub fn check(&self, patch_px: usize) -> Result<(), String> {
+        let (hidden, channels) = self.embedding_widths;
+        check_widths("memory.embedding_widths", &[hidden, channels])?;
+        check_widths("memory.num_candidates", &[self.num_candidates])?;
+        if self.stride_px == 0 || self.num_pool == 0 {
+            return Err("memory: stride_px and num_pool must not be 0".to_owned());
+        }
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            return Err(format!(
+                "memory.temperature: {} is not positive",
+                self.temperature
+            ));
+        }
+        match self.embedding_pool {
+            Some(pool) if pool == 0 || patch_px % pool != 0 => Err(format!(
+                "memory.embedding_pool: {pool} does not divide patch_px, {patch_px}"
+            )),
+            _ => Ok(()),
         }
     }
 }
@@ -192,7 +221,9 @@ impl Embedding {
 ///
 /// `theta` `[n, dimensions]`, `phi` `[N, dimensions]` → `[n, N]`.
 pub fn scores(theta: Tensor<2>, phi: Tensor<2>, temperature: f64) -> Tensor<2> {
-    let norm = phi.clone().square().sum_dim(1).sqrt().clamp_min(1e-6);
+    // Clamped under the root: the root's slope at 0 is infinite, and would turn the gradient of a
+    // window without features into NaN.
+    let norm = phi.clone().square().sum_dim(1).clamp_min(1e-12).sqrt();
     theta.matmul((phi / norm).transpose()) * temperature
 }
 

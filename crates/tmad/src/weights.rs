@@ -2,10 +2,13 @@
 //! file is all that a network needs.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use std::collections::{HashMap, HashSet};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// The one entry of the safetensors metadata: everything that a file says about itself, as JSON.
+const METADATA_KEY: &str = "tmad";
 
 /// Number format of stored weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +99,7 @@ pub enum WeightsError {
 pub fn to_bytes<M: Module>(
     module: &M,
     precision: Precision,
-    metadata: HashMap<String, String>,
+    metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, WeightsError> {
     let mut collector = Collector::default();
     module.visit(&mut collector);
@@ -125,16 +128,18 @@ pub fn to_bytes<M: Module>(
         let view = TensorView::new(dtype, shape.clone(), bytes).expect("bytes follow the shape");
         (name.as_str(), view)
     });
-    safetensors::serialize(views, Some(metadata)).map_err(|error| WeightsError::Format {
-        reason: error.to_string(),
-    })
+    let format = |reason: String| WeightsError::Format { reason };
+    // One entry, since the order of several would differ from file to file.
+    let metadata = serde_json::to_string(metadata).map_err(|e| format(e.to_string()))?;
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), metadata)]);
+    safetensors::serialize(views, Some(metadata)).map_err(|e| format(e.to_string()))
 }
 
 /// A safetensors file in memory.
 #[derive(Debug)]
 pub struct WeightsFile<'a> {
     tensors: SafeTensors<'a>,
-    metadata: HashMap<String, String>,
+    metadata: BTreeMap<String, String>,
 }
 
 impl<'a> WeightsFile<'a> {
@@ -142,34 +147,47 @@ impl<'a> WeightsFile<'a> {
     ///
     /// # Errors
     ///
-    /// [`WeightsError::Format`] or [`WeightsError::Truncated`].
+    /// [`WeightsError::Format`], [`WeightsError::Truncated`] or [`WeightsError::Metadata`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, WeightsError> {
-        let format = |error: safetensors::SafeTensorError| WeightsError::Format {
-            reason: error.to_string(),
-        };
-        let (header_len, header) = SafeTensors::read_metadata(bytes).map_err(format)?;
+        let format = |reason: String| WeightsError::Format { reason };
+        // The crate's own reader calls a short file an error without saying where it ends, so the
+        // header is read here: eight bytes of length, then JSON.
+        let (length, rest) = (bytes.split_first_chunk())
+            .ok_or_else(|| format("it has less than eight bytes".to_owned()))?;
+        let (header, data) = (usize::try_from(u64::from_le_bytes(*length)).ok())
+            .and_then(|length| rest.split_at_checked(length))
+            .ok_or_else(|| format("it ends inside its header".to_owned()))?;
+        let header: Metadata =
+            serde_json::from_slice(header).map_err(|error| format(error.to_string()))?;
         let mut infos: Vec<_> = header.tensors().into_iter().collect();
         infos.sort_by_key(|(_, info)| info.data_offsets);
-        // Eight bytes of length come before the header.
-        let data_start = 8 + header_len;
+        let data_start = bytes.len() - data.len();
         for (name, info) in infos {
-            let needed = data_start + info.data_offsets.1;
-            if needed > bytes.len() {
+            let end = info.data_offsets.1;
+            if end > data.len() {
                 return Err(WeightsError::Truncated {
                     name,
-                    needed,
+                    needed: data_start.saturating_add(end),
                     found: bytes.len(),
                 });
             }
         }
+        let metadata = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY));
+        let metadata = match metadata {
+            Some(text) => serde_json::from_str(text).map_err(|error| WeightsError::Metadata {
+                key: METADATA_KEY.to_owned(),
+                reason: error.to_string(),
+            })?,
+            None => BTreeMap::new(),
+        };
         Ok(Self {
-            tensors: SafeTensors::deserialize(bytes).map_err(format)?,
-            metadata: header.metadata().clone().unwrap_or_default(),
+            tensors: SafeTensors::deserialize(bytes).map_err(|error| format(error.to_string()))?,
+            metadata,
         })
     }
 
     /// The file's text metadata.
-    pub fn metadata(&self) -> &HashMap<String, String> {
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
@@ -224,6 +242,26 @@ impl<'a> WeightsFile<'a> {
             Some(error) => Err(error),
             None => Ok((module, loader.loaded)),
         }
+    }
+
+    /// One tensor by name, for networks that are no [`Module`]s.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] when it is missing, of another shape or number format, or not finite.
+    pub fn tensor<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>, WeightsError> {
+        let values = self.values(name, &shape)?;
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    /// The names of all tensors, in no particular order.
+    pub fn names(&self) -> Vec<&str> {
+        self.tensors.names()
     }
 
     fn values(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, WeightsError> {

@@ -3,7 +3,7 @@
 use super::PatchMatch;
 use super::field::{Field, Match};
 use super::picture::{BYTES, Picture};
-use super::smooth_fill::smooth_fill;
+use super::prior::Prior;
 use super::sources::Sources;
 use super::vote::{Confidence, vote};
 use crate::random::stream;
@@ -12,6 +12,10 @@ use crate::{Control, InpaintError};
 /// Fewest known patches of a pyramid level: with less choice, structure is
 /// better decided one level finer.
 const MIN_SOURCES: usize = 64;
+
+/// Radius of the final colour correction as a share of the hole's greatest
+/// depth. A third of a patch is the least.
+const COLOURS_PER_DEPTH: usize = 20;
 
 /// Fills the hole of `picture` with patches of `P` × `P` pixels; the picture
 /// must hold one known patch. `report` receives the finished fraction.
@@ -24,6 +28,7 @@ pub(super) fn fill<const P: usize>(
     let mut levels = pyramid::<P>(picture);
     let mut work = Work::new(&levels, settings, report);
     let mut coarser: Option<(Picture, Field)> = None;
+    let coarsest = levels.len() - 1;
     while let Some(mut picture) = levels.pop() {
         control.check_cancelled()?;
         let Some(mut field) = Field::new(&picture, P) else {
@@ -32,17 +37,30 @@ pub(super) fn fill<const P: usize>(
         };
         let sources = Sources::new(&picture, P);
         let confidence = Confidence::new::<P>(&picture, &field, settings.confidence_falloff);
+        let level = levels.len();
+        let prior_weight = settings.membrane_prior * level as f32 / coarsest.max(1) as f32;
+        let prior = match (level, &coarser) {
+            (0, Some(_)) if settings.membrane_colours <= 0.0 => None,
+            (_, Some(_)) if level > 0 && prior_weight <= 0.0 => None,
+            _ => Prior::new(&picture)?,
+        };
+        let blend = |picture: &mut Picture, weight: f32| {
+            if let Some(prior) = prior.as_ref().filter(|_| weight > 0.0) {
+                prior.blend(picture, weight);
+            }
+        };
         match coarser.take() {
-            None => smooth_fill(&mut picture),
+            None => blend(&mut picture, 1.0),
             Some((coarse, coarse_field)) => {
                 enlarge_colours(&mut picture, &coarse);
                 enlarge_matches::<P>(&mut field, &coarse_field, &picture, &sources);
                 vote::<P>(&mut picture, &field, &confidence);
+                blend(&mut picture, prior_weight);
             }
         }
-        let seed = stream(control.seed, levels.len() as u64);
+        let seed = stream(control.seed, level as u64);
         field.fill_randomly(&sources, seed);
-        let (rounds, searches) = settings.effort(levels.len());
+        let (rounds, searches) = settings.effort(level);
         for round in 0..rounds {
             field.measure::<P>(&picture);
             for search in 0..searches {
@@ -54,6 +72,12 @@ pub(super) fn fill<const P: usize>(
                 work.advance(&picture);
             }
             vote::<P>(&mut picture, &field, &confidence);
+            blend(&mut picture, prior_weight);
+        }
+        if let Some(prior) = prior.filter(|_| level == 0 && settings.membrane_colours > 0.0) {
+            let radius = (confidence.deepest_px() / COLOURS_PER_DEPTH).max((P / 3).max(2));
+            let weight = settings.membrane_colours;
+            prior.correct_colours(&mut picture, &field, P, radius, weight);
         }
         coarser = Some((picture, field));
     }

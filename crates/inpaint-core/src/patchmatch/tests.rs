@@ -69,7 +69,9 @@ proptest! {
         let image = texture(48, 40, seed);
         let mask = FreeFormMask::default().generate(48, 40, seed);
         let mut picture = Picture::new(&image, &mask, 5);
-        smooth_fill::smooth_fill(&mut picture);
+        if let Some(prior) = prior::Prior::new(&picture).unwrap() {
+            prior.blend(&mut picture, 1.0);
+        }
         let sources = Sources::new(&picture, 5);
         prop_assume!(sources.len() > 0);
         let mut field = Field::new(&picture, 5).unwrap();
@@ -260,6 +262,26 @@ fn progress_rises_to_the_end_and_cancelling_stops() {
     });
     let stopped = PatchMatch::default().inpaint(&image, &mask, &control);
     assert!(matches!(stopped, Err(InpaintError::Cancelled)));
+}
+
+#[test]
+fn the_membrane_can_be_left_out() {
+    let image = texture(70, 60, 6);
+    let mask = centre_rectangle(70, 60);
+    let plain = PatchMatch {
+        membrane_prior: 0.0,
+        membrane_colours: 0.0,
+        ..PatchMatch::default()
+    };
+    let fill = |method: &PatchMatch| method.inpaint(&image, &mask, &Control::default()).unwrap();
+    assert_ne!(fill(&plain), fill(&PatchMatch::default()));
+    let broken = PatchMatch {
+        membrane_prior: 1.5,
+        ..PatchMatch::default()
+    };
+    let error = broken.inpaint(&image, &mask, &Control::default());
+    let text = error.unwrap_err().to_string();
+    assert_eq!(text, "membrane_prior is 1.5, allowed is 0 to 1");
 }
 
 #[test]

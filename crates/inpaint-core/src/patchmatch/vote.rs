@@ -49,6 +49,12 @@ impl Confidence {
             falloff,
         }
     }
+
+    /// Greatest depth of a patch's centre in whole pixels.
+    pub fn deepest_px(&self) -> usize {
+        let deepest = self.depth.iter().max();
+        deepest.map_or(0, |&depth| depth as usize / STEPS as usize)
+    }
 }
 
 /// Replaces every hole pixel by the weighted mean of what the patches over it
