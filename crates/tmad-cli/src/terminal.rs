@@ -4,6 +4,7 @@
 use crate::interrupt::Interrupted;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 /// Standard error.
@@ -69,6 +70,12 @@ impl fmt::Display for UsageError {
 }
 
 impl std::error::Error for UsageError {}
+
+/// Whether whoever reads standard output has seen enough, such as `head`: no failure.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
 
 /// 2 for wrong usage, 130 after Ctrl-C (128 + SIGINT, as shells expect), 1 otherwise.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {

@@ -113,9 +113,9 @@ impl Info {
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "tmad {}\n", self.version)?;
         let row = |out: &mut dyn Write, name: &str, ours: &str, paper: &str| {
-            writeln!(out, "{name:<20}{ours:>12}{paper:>12}")
+            writeln!(out, "{name:<20}{ours:>14}{paper:>14}")
         };
-        row(out, "Parameters", "these", "the paper's")?;
+        row(out, "Parameters", "these weights", "paper")?;
         for network in &self.networks {
             let ours = grouped(network.num_parameters);
             let paper = grouped(network.num_parameters_paper);
