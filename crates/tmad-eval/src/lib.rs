@@ -1,1 +1,41 @@
-//! Evaluation of inpainting.
+//! Evaluation of inpainting that others can repeat.
+//!
+//! [`evaluate`] runs methods on the same pictures and masks, scores folders of results made
+//! elsewhere beside them, and gives every metric in both conventions, over the hole and over the
+//! whole picture.
+//!
+//! The report folder:
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `run.json` | the [`Settings`] that all its results share |
+//! | `results.jsonl` | a [`Score`] per picture and method, written one by one |
+//! | `summary.json` | the [`Report`]: means, 95 % intervals, by size of the hole |
+//! | `report.html` | the same for reading, with a gallery of saved pictures; needs nothing else |
+//! | `masks/NAME.png` | the masks, white is hole |
+//! | `truths/`, `inputs/`, `results/METHOD/` | the pictures, with [`EvalOptions::save_images`] |
+//! | `contact_sheet.png` | the first of them: input, results, truth |
+
+mod error;
+mod files;
+mod html;
+mod lpips;
+mod metric;
+pub mod paper;
+mod protocol;
+mod report;
+mod run;
+mod sheet;
+mod statistics;
+mod store;
+mod textures;
+
+pub use error::EvalError;
+pub use lpips::{Lpips, LpipsWeights};
+pub use metric::{Better, Metric, Metrics, PERFECT_PSNR_DB, measure};
+pub use protocol::{Protocol, centre_square};
+pub use report::{HoleSizeBin, MethodSummary, Report, TextureDistance};
+pub use run::{EvalOptions, Progress, evaluate};
+pub use sheet::{SheetRow, contact_sheet};
+pub use statistics::Estimate;
+pub use store::{Score, Settings};

@@ -6,6 +6,7 @@ pub mod layers;
 pub mod model;
 pub mod patch_synthesis;
 pub mod patches;
+pub mod perceptual;
 pub mod pipeline;
 mod regions;
 mod scale;

@@ -2,7 +2,7 @@
 //! file is all that a network needs.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -242,6 +242,26 @@ impl<'a> WeightsFile<'a> {
             Some(error) => Err(error),
             None => Ok((module, loader.loaded)),
         }
+    }
+
+    /// One tensor by name, for networks that are no [`Module`]s.
+    ///
+    /// # Errors
+    ///
+    /// [`WeightsError`] when it is missing, of another shape or number format, or not finite.
+    pub fn tensor<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>, WeightsError> {
+        let values = self.values(name, &shape)?;
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    /// The names of all tensors, in no particular order.
+    pub fn names(&self) -> Vec<&str> {
+        self.tensors.names()
     }
 
     fn values(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, WeightsError> {

@@ -1,0 +1,371 @@
+//! The evaluation itself.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::tensor::Device;
+use inpaint_core::{Control, Inpainter, Mask, RgbImage, composite};
+
+use crate::EvalError;
+use crate::files::{Picture, list_pictures, open_rgb, read, write_png};
+use crate::lpips::{Lpips, LpipsWeights};
+use crate::metric::measure;
+use crate::protocol::{Masks, Protocol, centre_square, fnv1a};
+use crate::report::Report;
+use crate::sheet::saved_sheet;
+use crate::store::{Score, Settings, Store};
+use crate::textures::Textures;
+
+/// What is evaluated, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvalOptions {
+    /// Folder of pictures, searched recursively. They are the truth.
+    pub data: PathBuf,
+    /// Where the holes are.
+    pub protocol: Protocol,
+    /// Side in pixels to which each picture's central square is scaled; 17 or more with LPIPS,
+    /// 16 or more for the sliced Wasserstein distance. Usually 256.
+    pub size: u32,
+    /// Seed of masks and methods.
+    pub seed: u64,
+    /// Evaluates the first pictures by name only.
+    pub limit: Option<usize>,
+    /// Report folder. An earlier run's results in it are kept and continued.
+    pub out: Option<PathBuf>,
+    /// Weights of LPIPS, which is left out without them.
+    pub lpips: Option<LpipsWeights>,
+    /// Saves the truths, the masked inputs and the results below `out`. The first two are also
+    /// what other programs need to make results for [`evaluate`]'s `outputs`.
+    pub save_images: bool,
+}
+
+impl Default for EvalOptions {
+    /// The centre protocol at 256 px in the current folder, seed 0, without report folder.
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("."),
+            protocol: Protocol::Centre,
+            size: 256,
+            seed: 0,
+            limit: None,
+            out: None,
+            lpips: None,
+            save_images: false,
+        }
+    }
+}
+
+/// A result that has just been scored, or found in the report folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Results done so far.
+    pub done: usize,
+    /// Results in all: pictures × methods.
+    pub total: usize,
+    /// Name of the picture.
+    pub picture: String,
+    /// Name of the method.
+    pub method: String,
+    /// Whether an earlier run had done it.
+    pub continued: bool,
+}
+
+/// Where the results of a name come from.
+enum Source<'a> {
+    Method(&'a dyn Inpainter),
+    Folder(PathBuf, HashMap<String, PathBuf>),
+}
+
+/// Scores methods, and folders of results made elsewhere (`(name, folder)`), on the same pictures
+/// and masks.
+///
+/// Pictures stream: one is in memory at a time. With a report folder a line is written after every
+/// result, and what an earlier run with the same settings has written is not done again. Results
+/// are matched to pictures by name without extension, must be `size` × `size`, and are composited
+/// first: only their hole counts. Without any method the run prepares the folder for others:
+/// masks, and with [`EvalOptions::save_images`] inputs and truths.
+///
+/// # Errors
+///
+/// [`EvalError`]; results up to then stay in the report folder.
+pub fn evaluate(
+    options: &EvalOptions,
+    methods: &[&dyn Inpainter],
+    outputs: &[(String, PathBuf)],
+    on_progress: &mut dyn FnMut(Progress),
+) -> Result<Report, EvalError> {
+    if options.size == 0 {
+        return Err(EvalError::Setting {
+            name: "size",
+            value: "0".to_owned(),
+            allowed: "1 px or more",
+        });
+    }
+    let mut pictures = list_pictures(&options.data)?;
+    pictures.truncate(options.limit.unwrap_or(usize::MAX));
+    let sources = sources(methods, outputs, &pictures)?;
+    let masks = Masks::new(&options.protocol, options.size, options.seed, &pictures)?;
+    let lpips = (options.lpips.as_ref())
+        .map(|weights| Lpips::load(weights, &Device::flex()))
+        .transpose()?;
+    let settings = settings(options, &masks)?;
+    let mut run = Run {
+        options,
+        lpips,
+        store: (options.out.as_deref())
+            .map(|folder| Store::open(folder, &settings))
+            .transpose()?,
+        scores: Vec::new(),
+        textures: Textures::new(
+            sources.iter().map(|(name, _)| name.as_str()),
+            options,
+            pictures.len(),
+        ),
+        done: 0,
+        total: pictures.len() * sources.len(),
+    };
+    for (index, picture) in pictures.iter().enumerate() {
+        run.picture(
+            picture,
+            &masks.mask(index, &picture.name)?,
+            &sources,
+            on_progress,
+        )?;
+    }
+    let mut notes = Vec::new();
+    if options.lpips.is_none() {
+        notes.push(
+            "LPIPS is left out: give squeezenet1_1.safetensors (torchvision's SqueezeNet 1.1) and \
+             lpips_squeeze_v0_1.safetensors (LPIPS 0.1's linear layers)"
+                .to_owned(),
+        );
+    }
+    let textures = run.textures.finish(&mut notes);
+    let scores = all_scores(run.store, run.scores, &pictures, &sources);
+    let report = Report::new(settings, pictures.len(), scores, textures, notes);
+    if let Some(folder) = &options.out {
+        report.write(folder)?;
+        if let Some(sheet) = saved_sheet(&report, folder)? {
+            write_png(&folder.join("contact_sheet.png"), &sheet)?;
+        }
+    }
+    Ok(report)
+}
+
+struct Run<'a> {
+    options: &'a EvalOptions,
+    lpips: Option<Lpips>,
+    store: Option<Store>,
+    scores: Vec<Score>,
+    textures: Textures,
+    done: usize,
+    total: usize,
+}
+
+impl Run<'_> {
+    fn picture(
+        &mut self,
+        picture: &Picture,
+        mask: &Mask,
+        sources: &[(String, Source<'_>)],
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), EvalError> {
+        let truth = centre_square(&open_rgb(&picture.path)?, self.options.size)?;
+        if let Some(store) = &self.store {
+            store.write_mask(&picture.name, mask)?;
+            if self.options.save_images {
+                store.write_picture("truths", &picture.name, &truth)?;
+                let grey =
+                    RgbImage::from_pixel(truth.width(), truth.height(), image::Rgb([128; 3]));
+                let input = composite(&truth, &grey, mask)?;
+                store.write_picture("inputs", &picture.name, &input)?;
+            }
+        }
+        for (at, (name, source)) in sources.iter().enumerate() {
+            let continued = self.continues(at, picture, name, &truth, mask)?;
+            if !continued {
+                self.result(at, picture, name, source, &truth, mask)?;
+            }
+            self.done += 1;
+            on_progress(Progress {
+                done: self.done,
+                total: self.total,
+                picture: picture.name.clone(),
+                method: name.clone(),
+                continued,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether an earlier run has scored this result; its picture joins the textures if saved.
+    fn continues(
+        &mut self,
+        at: usize,
+        picture: &Picture,
+        method: &str,
+        truth: &RgbImage,
+        mask: &Mask,
+    ) -> Result<bool, EvalError> {
+        let Some(store) = &self.store else {
+            return Ok(false);
+        };
+        if !store.has(&picture.name, method) {
+            return Ok(false);
+        }
+        match store.saved_picture(&format!("results/{method}"), &picture.name) {
+            Some(saved) => self.textures.add(at, truth, &saved, mask)?,
+            None => self.textures.lose(at),
+        }
+        Ok(true)
+    }
+
+    fn result(
+        &mut self,
+        at: usize,
+        picture: &Picture,
+        method: &str,
+        source: &Source<'_>,
+        truth: &RgbImage,
+        mask: &Mask,
+    ) -> Result<(), EvalError> {
+        let (completed, seconds) = match source {
+            Source::Method(inpainter) => {
+                let control = Control::with_seed(self.options.seed);
+                let start = Instant::now();
+                let completed = (inpainter.inpaint(truth, mask, &control)).map_err(|source| {
+                    EvalError::Method {
+                        method: method.to_owned(),
+                        picture: picture.name.clone(),
+                        source,
+                    }
+                })?;
+                (completed, Some(start.elapsed().as_secs_f64()))
+            }
+            Source::Folder(folder, files) => (open_result(folder, files, picture, truth)?, None),
+        };
+        let composited = composite(truth, &completed, mask)?;
+        let score = Score {
+            picture: picture.name.clone(),
+            method: method.to_owned(),
+            hole_fraction: mask.hole_fraction(),
+            seconds,
+            metrics: measure(truth, &composited, mask, self.lpips.as_ref())?,
+        };
+        self.textures.add(at, truth, &composited, mask)?;
+        match &mut self.store {
+            // The picture first: a line says that everything about its result is there.
+            Some(store) => {
+                if self.options.save_images {
+                    let kind = format!("results/{method}");
+                    store.write_picture(&kind, &picture.name, &composited)?;
+                }
+                store.add(score)?;
+            }
+            None => self.scores.push(score),
+        }
+        Ok(())
+    }
+}
+
+/// The scores of these pictures: of this run's methods in their order, then of methods that only
+/// earlier runs had.
+fn all_scores(
+    store: Option<Store>,
+    new: Vec<Score>,
+    pictures: &[Picture],
+    sources: &[(String, Source<'_>)],
+) -> Vec<Score> {
+    let mut scores = store.map_or(new, |store| store.scores);
+    let names: HashSet<&str> = pictures.iter().map(|p| p.name.as_str()).collect();
+    scores.retain(|score| names.contains(score.picture.as_str()));
+    let place = |score: &Score| {
+        let known = sources.iter().position(|(name, _)| *name == score.method);
+        known.unwrap_or(sources.len())
+    };
+    scores.sort_by_key(place);
+    scores
+}
+
+fn open_result(
+    folder: &Path,
+    files: &HashMap<String, PathBuf>,
+    picture: &Picture,
+    truth: &RgbImage,
+) -> Result<RgbImage, EvalError> {
+    let path = files
+        .get(&picture.name)
+        .ok_or_else(|| EvalError::MissingResult {
+            folder: folder.to_owned(),
+            picture: picture.name.clone(),
+        })?;
+    let result = open_rgb(path)?;
+    if result.dimensions() != truth.dimensions() {
+        return Err(EvalError::ResultSize {
+            path: path.clone(),
+            found: result.dimensions().into(),
+            expected: truth.dimensions().into(),
+        });
+    }
+    Ok(result)
+}
+
+/// Names each source, and checks now what would otherwise fail after hours.
+fn sources<'a>(
+    methods: &[&'a dyn Inpainter],
+    outputs: &[(String, PathBuf)],
+    pictures: &[Picture],
+) -> Result<Vec<(String, Source<'a>)>, EvalError> {
+    let mut sources = Vec::new();
+    for &method in methods {
+        sources.push((method.name().to_owned(), Source::Method(method)));
+    }
+    for (name, folder) in outputs {
+        let files: HashMap<String, PathBuf> = (list_pictures(folder)?.into_iter())
+            .map(|file| (file.name, file.path))
+            .collect();
+        if let Some(missing) = pictures
+            .iter()
+            .find(|picture| !files.contains_key(&picture.name))
+        {
+            return Err(EvalError::MissingResult {
+                folder: folder.clone(),
+                picture: missing.name.clone(),
+            });
+        }
+        sources.push((name.clone(), Source::Folder(folder.clone(), files)));
+    }
+    let mut seen = HashSet::new();
+    for (name, _) in &sources {
+        let reason = if name.is_empty() || name.starts_with('.') {
+            "it must not be empty or start with a dot"
+        } else if name.contains(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c)) {
+            "its results could not have a folder of that name"
+        } else if !seen.insert(name.as_str()) {
+            "two methods have it"
+        } else {
+            continue;
+        };
+        return Err(EvalError::MethodName {
+            name: name.clone(),
+            reason,
+        });
+    }
+    Ok(sources)
+}
+
+fn settings(options: &EvalOptions, masks: &Masks) -> Result<Settings, EvalError> {
+    let mut weights = Vec::new();
+    if let Some(lpips) = &options.lpips {
+        let [backbone, linear] = [fnv1a(&read(&lpips.backbone)?), fnv1a(&read(&lpips.linear)?)];
+        weights.push(format!("lpips_squeeze {backbone:016x} {linear:016x}"));
+    }
+    Ok(Settings {
+        protocol: masks.description(),
+        size: options.size,
+        seed: options.seed,
+        weights,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
