@@ -161,6 +161,6 @@ impl Golden {
 fn formula_gives_the_documented_values() {
     let bits = [0, 1, 2, 3].map(|i| hash_bits("check", i));
     assert_eq!(bits, [1_627_800, 15_542_286, 15_991_729, 1_383_747]);
-    let expected = [-0.8059511, 0.85278487, 0.90636265, -0.8350445];
+    let expected = [-0.805_951_1, 0.852_784_9, 0.90636265, -0.8350445];
     assert_eq!(formula("check", 4, 1.0), expected);
 }

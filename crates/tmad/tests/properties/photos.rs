@@ -83,7 +83,8 @@ fn sizes_that_do_not_fit_are_named() {
         change(&mut config);
         config.check()
     };
-    let cases: [(&str, &dyn Fn(&mut ModelConfig)); 16] = [
+    type Change = dyn Fn(&mut ModelConfig);
+    let cases: [(&str, &Change); 16] = [
         ("patch_px", &|c| c.patch_px = 0),
         ("patch_px", &|c| c.patch_px = 30),
         ("coarse.widths", &|c| c.coarse.widths = vec![]),
