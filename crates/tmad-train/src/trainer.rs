@@ -202,7 +202,7 @@ impl Run<'_> {
             state.place.step += 1;
             state.place.total_steps += 1;
             meter.add(losses);
-            if state.place.step % LOG_EVERY == 0 {
+            if state.place.step.is_multiple_of(LOG_EVERY) {
                 let event = meter.event(index, state.place.step, learning_rate)?;
                 report(event);
             }

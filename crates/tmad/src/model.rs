@@ -47,7 +47,7 @@ impl ModelConfig {
     /// What is wrong, and with which field.
     pub fn check(&self) -> Result<(), String> {
         // Candidates are halved twice.
-        if self.patch_px % 4 != 0 || !(4..=256).contains(&self.patch_px) {
+        if !self.patch_px.is_multiple_of(4) || !(4..=256).contains(&self.patch_px) {
             return Err(format!(
                 "patch_px: {} is no multiple of 4 in 4..=256",
                 self.patch_px

@@ -80,7 +80,7 @@ impl PatchSynthesisConfig {
         let factor = 1 << (self.encoder_widths.len() - 1);
         let innermost = patch_px / factor;
         let side = innermost * self.up_scales.iter().product::<usize>();
-        if patch_px % factor != 0 || !(patch_px..=4 * patch_px).contains(&side) {
+        if !patch_px.is_multiple_of(factor) || !(patch_px..=4 * patch_px).contains(&side) {
             return Err(format!(
                 "synthesis: from {patch_px} px, encoder_widths and up_scales lead to {side} px"
             ));

@@ -196,11 +196,10 @@ impl TMad {
                 end / 4.0
             };
             let step = |done: f32| step(start + (end - start) * done);
-            completed = Some(if self.coarse_only && guess.is_some() {
-                let guess = guess.expect("checked above");
-                composite(&picture.image, &guess, &picture.mask)?
-            } else {
-                self.fill_at_scale(picture, guess.as_ref(), &step, control)?
+            completed = Some(match &guess {
+                // Behind the coarse network there is nothing to add at larger scales.
+                Some(guess) if self.coarse_only => composite(&picture.image, guess, &picture.mask)?,
+                _ => self.fill_at_scale(picture, guess.as_ref(), &step, control)?,
             });
         }
         Ok(completed.expect("there is at least one level"))

@@ -76,7 +76,7 @@ impl MemoryConfig {
             ));
         }
         match self.embedding_pool {
-            Some(pool) if pool == 0 || patch_px % pool != 0 => Err(format!(
+            Some(pool) if pool == 0 || !patch_px.is_multiple_of(pool) => Err(format!(
                 "memory.embedding_pool: {pool} does not divide patch_px, {patch_px}"
             )),
             _ => Ok(()),
