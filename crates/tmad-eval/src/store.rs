@@ -85,12 +85,13 @@ impl Store {
             path: path.clone(),
             source,
         };
-        let results = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(failed)?;
-        results.set_len(complete as u64).map_err(failed)?;
+        if complete < text.len() {
+            // A handle of its own: Windows lets no appending one shorten a file.
+            let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+            file.set_len(complete as u64).map_err(failed)?;
+        }
+        let mut appending = OpenOptions::new();
+        let results = (appending.create(true).append(true).open(&path)).map_err(failed)?;
         Ok(Self {
             folder: folder.to_owned(),
             results,
