@@ -20,6 +20,7 @@ Examples:
   tmad inpaint photo.jpg --mask mask.png -o out.jpg
   tmad masks --protocol free-form --size 256 --count 100 --seed 0 -o masks
   tmad train --data pictures --out run --time-limit 8h
+  tmad eval --data pictures --protocol centre --out report
   tmad info
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
@@ -41,6 +42,8 @@ enum Command {
     Inpaint(commands::inpaint::InpaintArgs),
     /// Train the networks on a folder of pictures
     Train(commands::train::TrainArgs),
+    /// Measure methods, and results made elsewhere, on the same pictures and masks
+    Eval(commands::eval::EvalArgs),
     /// Draw masks for training or evaluation, the same for a seed on every machine
     Masks(commands::masks::MasksArgs),
     /// Show the networks' sizes, where the weights come from, and the devices
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Inpaint(args) => commands::inpaint::run(&args, &terminal),
         Command::Train(args) => commands::train::run(&args, &terminal),
+        Command::Eval(args) => commands::eval::run(&args, &terminal),
         Command::Masks(args) => commands::masks::run(&args, &terminal),
         Command::Info(args) => commands::info::run(&args),
         Command::Export(args) => commands::export::run(&args, &terminal),

@@ -160,8 +160,8 @@ fn jpeg_is_complete(file: &[u8]) -> bool {
         };
         at += 2 + usize::from(u16::from_be_bytes([high, low])).max(2);
     }
-    // Either cut off, or something that the decoder has to judge.
-    at < file.len()
+    // Cut off between two markers, or something that the decoder has to judge.
+    at + 2 <= file.len()
 }
 
 /// A number format of samples.

@@ -32,7 +32,18 @@ impl Terminal {
 
     /// Why the command failed.
     pub fn error(&self, error: &anyhow::Error) {
-        eprintln!("error: {error:#}");
+        // Many errors repeat their cause in their own words; say it once.
+        let mut message = String::new();
+        for cause in error.chain().map(|cause| cause.to_string()) {
+            let cause = cause.trim();
+            if message.is_empty() {
+                message.push_str(cause);
+            } else if !message.contains(cause) {
+                message.push_str(": ");
+                message.push_str(cause);
+            }
+        }
+        eprintln!("error: {message}");
     }
 
     /// A bar of `length` steps that is gone when finished; shown on a terminal only.

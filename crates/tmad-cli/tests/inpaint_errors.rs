@@ -147,7 +147,8 @@ fn wrong_usage_is_told_apart() {
     folder.fails("", 2, &["Usage"]);
     folder.fails("inpaint photo.png -o out.png", 2, &["--mask"]);
     folder.fails(&format!("{RUN} out.png --threads 0"), 2, &["--threads"]);
-    folder.fails(&format!("{RUN} out.png --method magic"), 2, &["patchmatch"]);
+    let run = "inpaint photo.png --mask mask.png --method magic -o out.png";
+    folder.fails(run, 2, &["magic", "patchmatch"]);
     folder.fails(
         &format!("{RUN} out.jpg --jpeg-quality 101"),
         2,

@@ -59,7 +59,8 @@ impl fmt::Display for Protocol {
 /// The largest centred square of a picture, scaled to `size` × `size` pixels: with a box filter
 /// (area average) when it shrinks, bilinearly when it grows.
 ///
-/// The square is cut where it lies exactly, on half pixels too, so that nothing is scaled twice.
+/// Where the rest is odd, the square lies half a pixel nearer to the first row or column: area
+/// averages are exact only for whole pixels.
 ///
 /// # Errors
 ///
@@ -83,7 +84,7 @@ pub fn centre_square(picture: &RgbImage, size: u32) -> Result<RgbImage, EvalErro
         FilterType::Bilinear
     };
     let side = f64::from(short);
-    let offset = |length: u32| f64::from(length - short) / 2.0;
+    let offset = |length: u32| f64::from((length - short) / 2);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(filter))
         .crop(offset(width), offset(height), side, side);
@@ -240,9 +241,9 @@ mod tests {
         let square = centre_square(&wide, 2).unwrap();
         let values: Vec<u8> = square.pixels().map(|p| p.0[0]).collect();
         assert_eq!(values, [35, 55, 115, 135]);
-        // An odd rest: half a pixel is cut on each side.
+        // An odd rest: columns 0 to 3.
         let odd = RgbImage::from_fn(5, 4, |x, _| Rgb([(20 * x) as u8; 3]));
-        assert_eq!(centre_square(&odd, 1).unwrap().get_pixel(0, 0).0[0], 40);
+        assert_eq!(centre_square(&odd, 1).unwrap().get_pixel(0, 0).0[0], 30);
         assert!(centre_square(&RgbImage::new(0, 3), 8).is_err());
     }
 

@@ -6,10 +6,14 @@ use anyhow::Result;
 use burn::tensor::Device;
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use tmad::model::{Model, ModelConfig};
+use tmad::pipeline::CONFIG_KEY;
 use tmad::weights::parameter_counts;
+use tmad_train::config::TrainConfig;
 
 /// Options of `tmad info`.
 #[derive(Debug, Args)]
@@ -27,6 +31,7 @@ struct Info {
     version: &'static str,
     networks: Vec<Network>,
     num_parameters: usize,
+    num_parameters_paper: usize,
     weights: Weights,
     devices: Vec<DeviceInfo>,
     num_threads: usize,
@@ -36,6 +41,8 @@ struct Info {
 struct Network {
     name: String,
     num_parameters: usize,
+    /// With the paper's sizes, which the weights' configuration may change.
+    num_parameters_paper: usize,
 }
 
 #[derive(Serialize)]
@@ -75,17 +82,22 @@ impl Info {
             None => "built in".to_owned(),
             Some(path) => path.display().to_string(),
         };
-        let networks: Vec<_> = parameter_counts(tmad.model())
-            .into_iter()
-            .map(|(name, num_parameters)| Network {
-                name,
-                num_parameters,
-            })
+        let paper = Model::new(&ModelConfig::default(), 0, &Device::flex());
+        let networks: Vec<_> = (parameter_counts(tmad.model()).into_iter())
+            .zip(parameter_counts(&paper))
+            .map(
+                |((name, num_parameters), (_, num_parameters_paper))| Network {
+                    name,
+                    num_parameters,
+                    num_parameters_paper,
+                },
+            )
             .collect();
         let metadata = tmad.provenance().clone().into_iter().collect();
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
-            num_parameters: networks.iter().map(|network| network.num_parameters).sum(),
+            num_parameters: networks.iter().map(|n| n.num_parameters).sum(),
+            num_parameters_paper: networks.iter().map(|n| n.num_parameters_paper).sum(),
             networks,
             weights: Weights { source, metadata },
             devices: (DeviceChoice::CONCRETE.into_iter())
@@ -99,17 +111,19 @@ impl Info {
     }
 
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "tmad {}\n\nParameters", self.version)?;
+        writeln!(out, "tmad {}\n", self.version)?;
+        let row = |out: &mut dyn Write, name: &str, ours: &str, paper: &str| {
+            writeln!(out, "{name:<20}{ours:>12}{paper:>12}")
+        };
+        row(out, "Parameters", "these", "the paper's")?;
         for network in &self.networks {
-            let count = grouped(network.num_parameters);
-            writeln!(out, "  {:<18}{count:>12}", network.name)?;
+            let ours = grouped(network.num_parameters);
+            let paper = grouped(network.num_parameters_paper);
+            row(out, &format!("  {}", network.name), &ours, &paper)?;
         }
-        let total = grouped(self.num_parameters);
-        writeln!(out, "  {:<18}{total:>12}", "total")?;
-        writeln!(out, "\nWeights: {}", self.weights.source)?;
-        for (key, value) in &self.weights.metadata {
-            writeln!(out, "  {key}: {value}")?;
-        }
+        let (ours, paper) = (self.num_parameters, self.num_parameters_paper);
+        row(out, "  total", &grouped(ours), &grouped(paper))?;
+        self.weights.print(out)?;
         writeln!(out, "\nDevices")?;
         for device in &self.devices {
             let state = if device.name == DeviceChoice::Cpu.name() {
@@ -123,6 +137,52 @@ impl Info {
         }
         Ok(())
     }
+}
+
+impl Weights {
+    /// Configurations as their differences to the defaults: they are long, and the defaults are
+    /// the paper's.
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "\nWeights: {}", self.source)?;
+        for (key, value) in &self.metadata {
+            let default = match key.as_str() {
+                CONFIG_KEY => serde_json::to_value(ModelConfig::default()),
+                "training" => serde_json::to_value(TrainConfig::default()),
+                _ => Ok(Value::Null),
+            };
+            match (serde_json::from_str(value), default) {
+                (Ok(value @ Value::Object(_)), Ok(default @ Value::Object(_))) => {
+                    writeln!(out, "  {key}, where it is not the default:")?;
+                    for (path, value) in differences(&value, &default) {
+                        writeln!(out, "    {path} = {value}")?;
+                    }
+                }
+                _ => writeln!(out, "  {key}: {value}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Leaves of `value` that are not the same in `default`, by their paths. The networks' part of
+/// a training configuration is left out: the weights' own configuration says the same.
+fn differences(value: &Value, default: &Value) -> Vec<(String, Value)> {
+    let Value::Object(fields) = value else {
+        return match value == default {
+            true => Vec::new(),
+            false => vec![(String::new(), value.clone())],
+        };
+    };
+    let inner = (fields.iter()).filter(|(name, _)| *name != "model");
+    inner
+        .flat_map(|(name, value)| {
+            let below = differences(value, default.get(name).unwrap_or(&Value::Null));
+            below.into_iter().map(move |(path, value)| {
+                let separator = if path.is_empty() { "" } else { "." };
+                (format!("{name}{separator}{path}"), value)
+            })
+        })
+        .collect()
 }
 
 /// 3936522 → 3,936,522.
@@ -140,7 +200,18 @@ fn grouped(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{differences, grouped};
+    use serde_json::json;
+
+    #[test]
+    fn only_what_differs_is_listed() {
+        let value = json!({"a": {"b": 1, "c": [1]}, "d": null, "model": 3});
+        let default = json!({"a": {"b": 2, "c": [1]}, "d": null});
+        assert_eq!(
+            differences(&value, &default),
+            [("a.b".to_owned(), json!(1))]
+        );
+    }
 
     #[test]
     fn thousands_are_grouped() {
