@@ -190,12 +190,11 @@ impl Masks {
 fn nearest_square(mask: &Mask, size: u32) -> Mask {
     let (width, height) = mask.dimensions();
     let short = u64::from(width.min(height));
-    // The pixel under the centre of each new pixel, in whole numbers: (2x + 1)·short / 2·size,
-    // moved by half of what the square leaves out.
+    // The pixel under the centre of each new pixel, (x + ½)·short / size, in whole numbers, in the
+    // same square as the picture's.
     let source = |at: u32, length: u32| {
-        let doubled =
-            (2 * u64::from(at) + 1) * short + (u64::from(length) - short) * u64::from(size);
-        (doubled / (2 * u64::from(size))) as u32
+        let inside = (2 * u64::from(at) + 1) * short / (2 * u64::from(size));
+        (inside + (u64::from(length) - short) / 2) as u32
     };
     Mask::from_fn(size, size, |x, y| {
         mask.is_hole(source(x, width), source(y, height))

@@ -153,6 +153,13 @@ pub fn evaluate(
     Ok(report)
 }
 
+/// A picture with its hole.
+struct Pair<'a> {
+    truth: RgbImage,
+    input: RgbImage,
+    mask: &'a Mask,
+}
+
 struct Run<'a> {
     options: &'a EvalOptions,
     lpips: Option<Lpips>,
@@ -172,20 +179,24 @@ impl Run<'_> {
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<(), EvalError> {
         let truth = centre_square(&open_rgb(&picture.path)?, self.options.size)?;
+        // Methods see grey where the hole is: none can look at what it is to guess.
+        let grey = RgbImage::from_pixel(truth.width(), truth.height(), image::Rgb([128; 3]));
+        let pair = Pair {
+            input: composite(&truth, &grey, mask)?,
+            truth,
+            mask,
+        };
         if let Some(store) = &self.store {
             store.write_mask(&picture.name, mask)?;
             if self.options.save_images {
-                store.write_picture("truths", &picture.name, &truth)?;
-                let grey =
-                    RgbImage::from_pixel(truth.width(), truth.height(), image::Rgb([128; 3]));
-                let input = composite(&truth, &grey, mask)?;
-                store.write_picture("inputs", &picture.name, &input)?;
+                store.write_picture("truths", &picture.name, &pair.truth)?;
+                store.write_picture("inputs", &picture.name, &pair.input)?;
             }
         }
         for (at, (name, source)) in sources.iter().enumerate() {
-            let continued = self.continues(at, picture, name, &truth, mask)?;
+            let continued = self.continues(at, picture, name, &pair)?;
             if !continued {
-                self.result(at, picture, name, source, &truth, mask)?;
+                self.result(at, picture, name, source, &pair)?;
             }
             self.done += 1;
             on_progress(Progress {
@@ -205,8 +216,7 @@ impl Run<'_> {
         at: usize,
         picture: &Picture,
         method: &str,
-        truth: &RgbImage,
-        mask: &Mask,
+        pair: &Pair<'_>,
     ) -> Result<bool, EvalError> {
         let Some(store) = &self.store else {
             return Ok(false);
@@ -215,7 +225,7 @@ impl Run<'_> {
             return Ok(false);
         }
         match store.saved_picture(&format!("results/{method}"), &picture.name) {
-            Some(saved) => self.textures.add(at, truth, &saved, mask)?,
+            Some(saved) => self.textures.add(at, &pair.truth, &saved, pair.mask)?,
             None => self.textures.lose(at),
         }
         Ok(true)
@@ -227,14 +237,14 @@ impl Run<'_> {
         picture: &Picture,
         method: &str,
         source: &Source<'_>,
-        truth: &RgbImage,
-        mask: &Mask,
+        pair: &Pair<'_>,
     ) -> Result<(), EvalError> {
+        let Pair { truth, input, mask } = pair;
         let (completed, seconds) = match source {
             Source::Method(inpainter) => {
                 let control = Control::with_seed(self.options.seed);
                 let start = Instant::now();
-                let completed = (inpainter.inpaint(truth, mask, &control)).map_err(|source| {
+                let completed = (inpainter.inpaint(input, mask, &control)).map_err(|source| {
                     EvalError::Method {
                         method: method.to_owned(),
                         picture: picture.name.clone(),

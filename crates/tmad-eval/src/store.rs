@@ -85,12 +85,13 @@ impl Store {
             path: path.clone(),
             source,
         };
-        let results = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(failed)?;
-        results.set_len(complete as u64).map_err(failed)?;
+        if complete < text.len() {
+            // A handle of its own: Windows lets no appending one shorten a file.
+            let file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+            file.set_len(complete as u64).map_err(failed)?;
+        }
+        let mut appending = OpenOptions::new();
+        let results = (appending.create(true).append(true).open(&path)).map_err(failed)?;
         Ok(Self {
             folder: folder.to_owned(),
             results,
@@ -104,14 +105,16 @@ impl Store {
         let mut line = serde_json::to_vec(&score).expect("numbers and strings");
         line.push(b'\n');
         // One write per line: an interruption leaves at most one line incomplete.
-        self.results
-            .write_all(&line)
-            .map_err(|source| EvalError::Write {
-                path: self.folder.join("results.jsonl"),
-                source,
-            })?;
+        let path = self.folder.join("results.jsonl");
+        (self.results.write_all(&line)).map_err(|source| EvalError::Write {
+            path: path.clone(),
+            source,
+        })?;
         self.done.insert(key(&score));
-        self.scores.push(score);
+        // As the next run will read it, whose parser rounds the last bit: continuing a run must
+        // not change a digit.
+        self.scores
+            .push(parse(&path, self.scores.len() + 1, &line)?);
         Ok(())
     }
 

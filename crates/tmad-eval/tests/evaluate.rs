@@ -143,7 +143,9 @@ fn methods_and_folders_of_results_meet_the_same_masks() {
 #[test]
 fn an_interrupted_run_continues() {
     let (data, out) = (Folder::with_pictures("stop", 4), Folder::new("stop-out"));
-    let whole = evaluate(&options(&data, None), &[&grey()], &[], &mut |_| {}).unwrap();
+    let uninterrupted = Folder::new("stop-whole");
+    let whole = options(&data, Some(&uninterrupted.0));
+    let whole = evaluate(&whole, &[&grey()], &[], &mut |_| {}).unwrap();
     let mut options = options(&data, Some(&out.0));
     options.save_images = true;
     let stops = Plain {
