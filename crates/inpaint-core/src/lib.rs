@@ -30,6 +30,7 @@
 mod composite;
 mod distance;
 mod error;
+mod explanation;
 mod inpainter;
 mod mask;
 pub mod mask_generator;
@@ -41,6 +42,7 @@ pub mod scene;
 
 pub use composite::{check_sizes, composite};
 pub use error::{InpaintError, Size};
+pub use explanation::{ExplainedCandidate, ExplainedPatch, Explanation, Square, TextureMethod};
 pub use image;
 pub use image::{GrayImage, RgbImage};
 pub use inpainter::{Control, Inpainter, ProgressCallback};
