@@ -6,8 +6,9 @@
 //!
 //! Sources: TIFF 6.0; Exif 2.32 (CIPA DC-008).
 
-use crate::metadata::{Density, DensityUnit, swaps_sides};
+use crate::metadata::{Density, DensityUnit};
 use image::metadata::Orientation;
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Tags that matter here.
@@ -32,6 +33,9 @@ const DESCRIPTIVE: [u16; 18] = [
     0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749,
     0x8298, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
 ];
+
+/// Type of values that are positions of directories.
+const POINTER: u16 = 13;
 
 /// A TIFF structure in memory.
 struct Block<'a> {
@@ -113,7 +117,7 @@ impl<'a> Block<'a> {
     fn number(&self, entry: &Entry) -> Option<u32> {
         match (entry.kind, entry.count) {
             (3, 1) => self.u16(entry.value.start).map(u32::from),
-            (4 | 13, 1) => self.u32(entry.value.start),
+            (4 | POINTER, 1) => self.u32(entry.value.start),
             _ => None,
         }
     }
@@ -146,7 +150,7 @@ fn size_of_kind(kind: u16) -> Option<usize> {
     Some(match kind {
         1 | 2 | 6 | 7 => 1,
         3 | 8 => 2,
-        4 | 9 | 11 | 13 => 4,
+        4 | 9 | 11 | POINTER => 4,
         5 | 10 | 12 => 8,
         _ => return None,
     })
@@ -160,14 +164,15 @@ fn size_of_number(kind: u16) -> usize {
     }
 }
 
-/// Makes an Exif block describe the picture after `orientation` was applied, and takes out the
-/// thumbnail, which would still show what was removed.
-pub(crate) fn make_upright(exif: &mut Vec<u8>, orientation: Orientation) {
+/// Makes an Exif block say that its picture is to be turned by `orientation`, exchanges width and
+/// height if the picture's sides changed places, and takes out the thumbnail, which would still
+/// show what was removed.
+pub(crate) fn turn(exif: &mut Vec<u8>, orientation: Orientation, are_sides_swapped: bool) {
     // Some writers of WebP files keep the head that belongs to JPEG.
     if exif.starts_with(b"Exif\0\0") {
         exif.drain(..6);
     }
-    let Some(edits) = edits(exif, orientation) else {
+    let Some(edits) = edits(exif, orientation, are_sides_swapped) else {
         return;
     };
     for (at, bytes) in edits.writes {
@@ -184,6 +189,20 @@ pub(crate) fn make_upright(exif: &mut Vec<u8>, orientation: Orientation) {
     }
 }
 
+/// A block that holds an orientation and nothing else.
+pub(crate) fn orientation_only(orientation: Orientation) -> Option<Vec<u8>> {
+    let orientation = u16::from(orientation.to_exif());
+    let directories = Directories {
+        main: vec![Field {
+            tag: tag::ORIENTATION,
+            kind: 3,
+            data: orientation.to_ne_bytes().to_vec(),
+        }],
+        ..Directories::default()
+    };
+    directories.to_exif()
+}
+
 #[derive(Default)]
 struct Edits {
     writes: Vec<(usize, Vec<u8>)>,
@@ -191,16 +210,21 @@ struct Edits {
     wipes: Vec<Range<usize>>,
 }
 
-fn edits(exif: &[u8], orientation: Orientation) -> Option<Edits> {
+fn edits(exif: &[u8], orientation: Orientation, are_sides_swapped: bool) -> Option<Edits> {
     let block = Block::new(exif)?;
     let mut edits = Edits::default();
     let (main, link) = block.entries(block.main_directory()?)?;
     let is_orientation = |e: &&Entry| e.tag == tag::ORIENTATION && (e.kind, e.count) == (3, 1);
     for entry in main.iter().filter(is_orientation) {
-        let upright = if block.is_big_endian { [0, 1] } else { [1, 0] };
-        edits.writes.push((entry.value.start, upright.to_vec()));
+        let value = u16::from(orientation.to_exif());
+        let value = if block.is_big_endian {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        };
+        edits.writes.push((entry.value.start, value.to_vec()));
     }
-    if swaps_sides(orientation) {
+    if are_sides_swapped {
         let photo = block.sub_directory(&main, tag::EXIF);
         let find = |tag| photo.iter().find(|entry| entry.tag == tag);
         if let (Some(x), Some(y)) = (find(tag::PIXEL_X_DIMENSION), find(tag::PIXEL_Y_DIMENSION))
@@ -270,15 +294,23 @@ impl Directories {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let block = Block::new(bytes)?;
         let (entries, link) = block.entries(block.main_directory()?)?;
+        // Entries of a hostile file may all hold the same large value.
+        let room = Cell::new(bytes.len());
         let fields = |entries: &[Entry], keep: &dyn Fn(u16) -> bool| -> Vec<Field> {
-            let entries = entries.iter().filter(|entry| keep(entry.tag));
-            entries.map(|entry| block.field(entry)).collect()
+            let has_room = |entry: &&Entry| {
+                let left = room.get().checked_sub(entry.value.len());
+                left.inspect(|&left| room.set(left)).is_some()
+            };
+            // Pointers would point to nowhere.
+            let entries = (entries.iter()).filter(|e| keep(e.tag) && e.kind != POINTER);
+            (entries.filter(has_room))
+                .map(|entry| block.field(entry))
+                .collect()
         };
         let photo = block.sub_directory(&entries, tag::EXIF);
         let gps = block.sub_directory(&entries, tag::GPS);
         Some(Self {
             main: fields(&entries, &|tag| DESCRIPTIVE.contains(&tag)),
-            // A pointer would point to nowhere.
             photo: fields(&photo, &|tag| tag != tag::INTEROPERABILITY),
             gps: fields(&gps, &|_| true),
             has_next: block.u32(link).is_some_and(|next| next != 0),
@@ -433,7 +465,7 @@ mod tests {
         let before = Orientation::from_exif_chunk(&block);
         assert_eq!(before, Some(Orientation::Rotate90));
         assert!(Directories::parse_tiff(&block).has_next);
-        make_upright(&mut block, Orientation::Rotate90);
+        turn(&mut block, Orientation::NoTransforms, true);
         let after = Orientation::from_exif_chunk(&block);
         assert_eq!(after, Some(Orientation::NoTransforms));
         assert!(!block.windows(7).any(|window| window == b"picture"));
@@ -449,7 +481,7 @@ mod tests {
         let block = with_thumbnail();
         for end in 0..block.len() {
             let mut cut = block[..end].to_vec();
-            make_upright(&mut cut, Orientation::Rotate90);
+            turn(&mut cut, Orientation::NoTransforms, true);
             let _ = Directories::parse_tiff(&cut);
         }
         for at in 0..block.len() {
@@ -457,7 +489,7 @@ mod tests {
                 let mut changed = block.clone();
                 changed[at] = byte;
                 let _ = Directories::parse_tiff(&changed).to_exif();
-                make_upright(&mut changed, Orientation::Rotate90);
+                turn(&mut changed, Orientation::NoTransforms, true);
             }
         }
     }

@@ -143,12 +143,19 @@ impl Metadata {
     /// Makes it describe the picture after `orientation` was applied, and takes out the previews,
     /// which would still show what was removed.
     pub fn make_upright(&mut self, orientation: Orientation) {
+        self.turn(Orientation::NoTransforms, swaps_sides(orientation));
+    }
+
+    /// Takes [`Self::make_upright`] back, but for the previews.
+    pub fn make_stored(&mut self, orientation: Orientation) {
+        self.turn(orientation, swaps_sides(orientation));
+    }
+
+    fn turn(&mut self, orientation: Orientation, are_sides_swapped: bool) {
         if let Some(exif) = &mut self.exif {
-            exif::make_upright(exif, orientation);
+            exif::turn(exif, orientation, are_sides_swapped);
         }
-        if swaps_sides(orientation)
-            && let Some(density) = &mut self.density
-        {
+        if are_sides_swapped && let Some(density) = &mut self.density {
             std::mem::swap(&mut density.x, &mut density.y);
         }
     }

@@ -3,11 +3,11 @@
 use crate::fill::fill;
 use crate::format::format_of;
 use crate::jpeg::{JpegHeader, is_complete};
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, swaps_sides};
 use crate::{Hole, Limits, PhotoError, Warning};
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader};
-use inpaint_core::{InpaintError, RgbImage};
+use inpaint_core::{InpaintError, Mask, RgbImage};
 use std::borrow::Cow;
 use std::io::Cursor;
 
@@ -18,11 +18,20 @@ pub struct Photo {
     pixels: DynamicImage,
     format: ImageFormat,
     /// The turn that was applied to the stored picture.
-    orientation: Orientation,
+    pub(crate) orientation: Orientation,
     pub(crate) metadata: Metadata,
     /// How the file was compressed, if it is JPEG.
-    pub(crate) jpeg: Option<JpegHeader>,
+    pub(crate) jpeg: Option<JpegFile>,
+    /// What was filled, as people see the picture.
+    pub(crate) filled: Option<Mask>,
     warnings: Vec<Warning>,
+}
+
+/// A JPEG file, kept because what is not filled is copied from it.
+#[derive(Debug, Clone)]
+pub(crate) struct JpegFile {
+    pub header: JpegHeader,
+    pub bytes: Vec<u8>,
 }
 
 impl Photo {
@@ -50,8 +59,11 @@ impl Photo {
         {
             warnings.push(Warning::CmykConverted);
         }
-        let jpeg = (format == ImageFormat::Jpeg).then(|| JpegHeader::parse(bytes));
-        if jpeg.as_ref().is_some_and(|jpeg| jpeg.components.len() == 4) {
+        let jpeg = (format == ImageFormat::Jpeg).then(|| JpegFile {
+            header: JpegHeader::parse(bytes),
+            bytes: bytes.to_vec(),
+        });
+        if (jpeg.as_ref()).is_some_and(|jpeg| jpeg.header.components.len() == 4) {
             warnings.push(Warning::CmykConverted);
         }
         let mut metadata = Metadata::read(bytes, format, &mut decoder);
@@ -67,6 +79,7 @@ impl Photo {
             orientation,
             metadata,
             jpeg,
+            filled: None,
             warnings,
         })
     }
@@ -88,13 +101,7 @@ impl Photo {
 
     /// Whether the file stores the picture lying on its side.
     pub fn is_stored_turned(&self) -> bool {
-        matches!(
-            self.orientation,
-            Orientation::Rotate90
-                | Orientation::Rotate270
-                | Orientation::Rotate90FlipH
-                | Orientation::Rotate270FlipH
-        )
+        swaps_sides(self.orientation)
     }
 
     /// What reading the file has cost already.
@@ -132,6 +139,10 @@ impl Photo {
                 reference: size.into(),
             });
         }
+        self.filled = Some(match &self.filled {
+            None => hole.mask().clone(),
+            Some(filled) => filled.union(hole.mask())?,
+        });
         match &mut self.pixels {
             DynamicImage::ImageLuma8(pixels) => fill(pixels, completed, hole),
             DynamicImage::ImageLumaA8(pixels) => fill(pixels, completed, hole),

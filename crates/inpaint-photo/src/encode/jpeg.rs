@@ -12,8 +12,8 @@ use jpeg_encoder::{
 /// Quality of pictures that come from other formats.
 const DEFAULT_QUALITY: u8 = 95;
 /// Longest content of a segment.
-const MAX_SEGMENT: usize = 65_533;
-const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+pub(super) const MAX_SEGMENT: usize = 65_533;
+pub(super) const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 pub(super) fn encode(
     pixels: &DynamicImage,

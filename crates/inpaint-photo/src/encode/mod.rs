@@ -2,6 +2,7 @@
 
 mod bmp;
 mod jpeg;
+mod jpeg_blocks;
 mod png;
 mod tiff;
 mod webp;
@@ -66,16 +67,7 @@ impl Photo {
         }
         let mut dropped = |what| warnings.push(Warning::MetadataDropped { what, format });
         let bytes = match format {
-            ImageFormat::Jpeg => {
-                let quality = options.jpeg_quality;
-                jpeg::encode(
-                    &pixels,
-                    &metadata,
-                    self.jpeg.as_ref(),
-                    quality,
-                    &mut dropped,
-                )
-            }
+            ImageFormat::Jpeg => self.encode_jpeg(&pixels, &metadata, options, &mut dropped),
             ImageFormat::Png => png::encode(&pixels, &metadata, &mut dropped),
             ImageFormat::WebP => webp::encode(&pixels, &metadata, &mut dropped),
             ImageFormat::Tiff => tiff::encode(&pixels, &metadata, &mut dropped),
@@ -88,6 +80,23 @@ impl Photo {
             format,
             warnings,
         })
+    }
+
+    fn encode_jpeg(
+        &self,
+        pixels: &DynamicImage,
+        metadata: &Metadata,
+        options: &EncodeOptions,
+        dropped: &mut dyn FnMut(&'static str),
+    ) -> EncodeResult {
+        if options.jpeg_quality.is_none()
+            && let Some(source) = &self.jpeg
+            && let Some(bytes) = jpeg_blocks::encode(self, source, metadata, dropped)
+        {
+            return Ok(bytes);
+        }
+        let source = self.jpeg.as_ref().map(|jpeg| &jpeg.header);
+        jpeg::encode(pixels, metadata, source, options.jpeg_quality, dropped)
     }
 }
 

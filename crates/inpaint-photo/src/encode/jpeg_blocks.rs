@@ -1,0 +1,182 @@
+//! JPEG from JPEG: every block that the hole does not touch keeps its coefficients to the bit.
+//!
+//! The picture stays turned as it is stored, and the EXIF orientation with it.
+
+use super::jpeg::{MAX_SEGMENT, XMP_HEAD};
+use crate::Photo;
+use crate::coefficients::{self, Filling};
+use crate::exif;
+use crate::jpeg::segments;
+use crate::metadata::{Metadata, swaps_sides};
+use crate::photo::JpegFile;
+use image::DynamicImage;
+use image::metadata::Orientation;
+use inpaint_core::Mask;
+use std::borrow::Cow;
+
+/// `None` for kinds of JPEG files whose coefficients are not read.
+pub(super) fn encode(
+    photo: &Photo,
+    source: &JpegFile,
+    metadata: &Metadata,
+    dropped: &mut dyn FnMut(&'static str),
+) -> Option<Vec<u8>> {
+    let orientation = photo.orientation;
+    let (width, height) = photo.dimensions();
+    let (width, height) = if swaps_sides(orientation) {
+        (height, width)
+    } else {
+        (width, height)
+    };
+    let mut frame = coefficients::decode(&source.bytes, (width as usize, height as usize))?;
+    let tables: Option<Vec<[u16; 64]>> = (0..frame.components.len())
+        .map(|component| source.header.table_of(component).copied())
+        .collect();
+    let tables = tables?;
+    let is_wide = (source.header.tables.iter().flatten().flatten()).any(|&value| value > 255);
+    if let Some(filled) = &photo.filled {
+        let shown = |x: u32, y: u32| shown_at(orientation, (x, y), (width, height));
+        let mask = if orientation == Orientation::NoTransforms {
+            Cow::Borrowed(filled)
+        } else {
+            Cow::Owned(Mask::from_fn(width, height, |x, y| {
+                let (x, y) = shown(x, y);
+                filled.is_hole(x, y)
+            }))
+        };
+        let pixel = |x: usize, y: usize| {
+            let (x, y) = shown(x as u32, y as u32);
+            match photo.pixels() {
+                DynamicImage::ImageLuma8(pixels) => [pixels.get_pixel(x, y).0[0]; 3],
+                DynamicImage::ImageRgb8(pixels) => pixels.get_pixel(x, y).0,
+                // The decoder gives no other kinds.
+                _ => [0; 3],
+            }
+        };
+        frame.fill(&Filling {
+            pixel: &pixel,
+            mask: &mask,
+            is_rgb: source.header.is_rgb,
+            tables,
+        });
+    }
+    let scan = coefficients::encode(&frame, is_wide)?;
+    let mut file = head(source, metadata, orientation, dropped);
+    file.extend(scan);
+    Some(file)
+}
+
+/// Everything before the frame header.
+fn head(
+    source: &JpegFile,
+    metadata: &Metadata,
+    orientation: Orientation,
+    dropped: &mut dyn FnMut(&'static str),
+) -> Vec<u8> {
+    let mut file = vec![0xFF, 0xD8];
+    let mut put = |marker: u8, parts: &[&[u8]]| {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if length > MAX_SEGMENT {
+            return false;
+        }
+        file.extend([0xFF, marker]);
+        file.extend((length as u16 + 2).to_be_bytes());
+        file.extend(parts.concat());
+        true
+    };
+    let jfif = segments(&source.bytes)
+        .find(|segment| segment.marker == 0xE0 && segment.data.starts_with(b"JFIF\0"));
+    if let Some(density) = jfif.and_then(|jfif| jfif.data.get(5..12)) {
+        // Version, density; no thumbnail.
+        let plain = [density[0], density[1], 0, 0, 1, 0, 1];
+        let is_kept = metadata.density.is_some();
+        put(
+            0xE0,
+            &[b"JFIF\0", if is_kept { density } else { &plain }, &[0, 0]],
+        );
+    }
+    let mut metadata = metadata.clone();
+    metadata.make_stored(orientation);
+    // Without it the picture would lie on its side.
+    if metadata.exif.is_none() && orientation != Orientation::NoTransforms {
+        metadata.exif = exif::orientation_only(orientation);
+    }
+    for (marker, name, data, what) in [
+        (0xE1, &b"Exif\0\0"[..], &metadata.exif, "EXIF data are"),
+        (0xE1, XMP_HEAD, &metadata.xmp, "XMP data are"),
+        (
+            0xED,
+            &b"Photoshop 3.0\0"[..],
+            &metadata.photoshop,
+            "captions (IPTC) are",
+        ),
+    ] {
+        if let Some(data) = data
+            && !put(marker, &[name, data])
+        {
+            dropped(what);
+        }
+    }
+    if let Some(icc) = &metadata.icc {
+        // ICC.1:2022, B.4: number of the part and of all parts, from 1.
+        let parts = icc.chunks(MAX_SEGMENT - 14);
+        if let Ok(count) = u8::try_from(parts.len()) {
+            for (part, number) in parts.zip(1u8..) {
+                put(0xE2, &[b"ICC_PROFILE\0", &[number, count], part]);
+            }
+        } else {
+            dropped("the colour profile is");
+        }
+    }
+    for comment in &metadata.comments {
+        put(0xFE, &[comment]);
+    }
+    // Adobe's segment says what the components mean.
+    for segment in segments(&source.bytes) {
+        let is_adobe = segment.marker == 0xEE && segment.data.starts_with(b"Adobe");
+        if is_adobe || segment.marker == 0xDB {
+            put(segment.marker, &[segment.data]);
+        }
+    }
+    file
+}
+
+/// Where people see a pixel that is stored at `(x, y)` of a picture of `(width, height)`.
+fn shown_at(
+    orientation: Orientation,
+    (x, y): (u32, u32),
+    (width, height): (u32, u32),
+) -> (u32, u32) {
+    let (right, below) = (width - 1 - x, height - 1 - y);
+    match orientation {
+        Orientation::NoTransforms => (x, y),
+        Orientation::FlipHorizontal => (right, y),
+        Orientation::Rotate180 => (right, below),
+        Orientation::FlipVertical => (x, below),
+        Orientation::Rotate90FlipH => (y, x),
+        Orientation::Rotate90 => (below, x),
+        Orientation::Rotate270FlipH => (below, right),
+        Orientation::Rotate270 => (y, right),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{GrayImage, Luma};
+
+    #[test]
+    fn pixels_are_found_where_the_decoder_shows_them() {
+        let stored = GrayImage::from_fn(5, 3, |x, y| Luma([(10 * y + x) as u8]));
+        for exif in 1..=8 {
+            let orientation = Orientation::from_exif(exif).unwrap();
+            let mut shown = DynamicImage::from(stored.clone());
+            shown.apply_orientation(orientation);
+            let shown = shown.to_luma8();
+            for (x, y, pixel) in stored.enumerate_pixels() {
+                let (x, y) = shown_at(orientation, (x, y), (5, 3));
+                assert_eq!(shown.get_pixel(x, y), pixel, "{orientation:?}");
+            }
+        }
+    }
+}
