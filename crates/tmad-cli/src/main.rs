@@ -6,10 +6,14 @@
 mod commands;
 mod device;
 mod interrupt;
+mod job;
+mod location;
 mod mask_file;
 mod method;
 mod output;
 mod photo;
+mod remote;
+mod shard;
 mod terminal;
 
 use clap::{Parser, Subcommand};
@@ -38,7 +42,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fill the hole of a picture
+    /// Fill the hole of a picture, or of all pictures in a folder
     Inpaint(commands::inpaint::InpaintArgs),
     /// Train the networks on a folder of pictures
     Train(commands::train::TrainArgs),

@@ -2,32 +2,10 @@
 
 use crate::terminal::UsageError;
 use anyhow::{Context, Result, anyhow};
-use inpaint_photo::{Limits, Photo, PhotoError, format_of};
+use inpaint_photo::{PhotoError, format_of};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-
-/// A photo and the file that it was decoded from.
-#[derive(Debug)]
-pub struct PhotoFile {
-    /// The decoded picture.
-    pub photo: Photo,
-    /// The undecoded file.
-    pub bytes: Vec<u8>,
-}
-
-impl PhotoFile {
-    /// Reads and decodes a file; the content decides about the format, not the name.
-    ///
-    /// # Errors
-    ///
-    /// If the file is missing, a folder, no picture, incomplete, damaged, or beyond the limits.
-    pub fn read(path: &Path, limits: &Limits) -> Result<Self> {
-        let bytes = read_picture_file(path)?;
-        let photo = Photo::decode(&bytes, limits).map_err(|error| about(path, &error))?;
-        Ok(Self { photo, bytes })
-    }
-}
 
 /// The error with the file's name, and with the option that helps.
 pub fn about(path: impl AsRef<Path>, error: &PhotoError) -> anyhow::Error {

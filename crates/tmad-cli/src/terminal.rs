@@ -33,6 +33,11 @@ impl Terminal {
 
     /// Why the command failed.
     pub fn error(&self, error: &anyhow::Error) {
+        eprintln!("error: {}", Self::words(error));
+    }
+
+    /// An error and its causes on one line.
+    pub fn words(error: &anyhow::Error) -> String {
         // Many errors repeat their cause in their own words; say it once.
         let mut message = String::new();
         for cause in error.chain().map(|cause| cause.to_string()) {
@@ -44,7 +49,7 @@ impl Terminal {
                 message.push_str(cause);
             }
         }
-        eprintln!("error: {message}");
+        message
     }
 
     /// A bar of `length` steps that is gone when finished; shown on a terminal only.

@@ -1,39 +1,50 @@
-//! `tmad inpaint`: a picture and a mask in, the picture with its hole filled out.
+//! `tmad inpaint`: a picture and a mask in, the picture with its hole filled out; or a folder of
+//! them.
 
-use crate::interrupt::{self, Interrupted};
+use crate::commands::inpaint_folder::{self, FolderArgs};
+use crate::interrupt;
+use crate::job::{Engine, Filled, Job};
+use crate::location::Location;
 use crate::mask_file::MaskArgs;
 use crate::method::{EngineArgs, Method};
-use crate::output::OutputFile;
-use crate::photo::PhotoFile;
-use crate::terminal::Terminal;
-use anyhow::{Result, bail};
+use crate::terminal::{Terminal, UsageError};
+use anyhow::Result;
 use clap::Args;
-use inpaint_core::{Control, InpaintError};
-use inpaint_photo::{EncodeOptions, Limits};
-use std::path::PathBuf;
-use std::time::Instant;
+use inpaint_core::Control;
+use inpaint_photo::{EncodeOptions, ImageFormat, Limits, WRITABLE, format_of_extension};
+use serde_json::json;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 const EXAMPLES: &str = "\
 Examples:
   tmad inpaint photo.jpg --mask mask.png -o out.jpg
+  tmad inpaint photo.jpg --box 1200,800,300,450 --feather 4 -o out.jpg
+  tmad inpaint cutout.png --mask alpha -o whole.png
   tmad inpaint scan.tif -m scratches.png --grow 3 -o scan-clean.tif
-  tmad inpaint photo.png -m keep.png --invert-mask --method patchmatch -o out.png
+  tmad inpaint photos -m watermark.png -o clean --recursive --skip-existing
 
 White in the mask is filled, black is kept. The mask has the photo's size as people see it: an \
 EXIF rotation is applied to the photo before. Outside the hole nothing changes, not even \
-the last bit, if the output is PNG, TIFF, WebP (written without loss) or BMP of the same depth.";
+the last bit, if the output is PNG, TIFF, WebP (written without loss) or BMP of the same depth.
+
+A folder's photos are written under the same names, in the same formats. Object stores (s3://, \
+gs://, az://) take the place of files and folders in builds with the feature `object-store`.";
 
 /// Options of `tmad inpaint`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct InpaintArgs {
-    /// Picture with a part to replace (JPEG, PNG, WebP, TIFF, BMP)
-    photo: PathBuf,
+    /// Picture with a part to replace (JPEG, PNG, WebP, TIFF, BMP), or a folder of them
+    photo: String,
     #[command(flatten)]
     mask: MaskArgs,
-    /// Where the result goes; its extension is the format. May be the photo itself
+    /// Where the result goes; its extension is the format. May be the photo itself. For a folder
+    /// of photos, another folder
     #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    output: String,
     /// What fills the hole
     #[arg(long, value_enum, default_value_t = Method::Tmad)]
     method: Method,
@@ -51,6 +62,11 @@ pub struct InpaintArgs {
     /// Largest picture to decode; small files can hold pictures that fill the memory
     #[arg(long, value_name = "N", default_value_t = 200)]
     max_megapixels: u32,
+    /// Print a line of JSON for each picture on standard output
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    folder: FolderArgs,
 }
 
 /// Runs the command.
@@ -59,41 +75,76 @@ pub struct InpaintArgs {
 ///
 /// If anything cannot be read, filled or written; then the output file is as it was before.
 pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
-    let output = OutputFile::new(&args.output)?;
-    let limits = Limits::megapixels(args.max_megapixels);
-    let mut file = PhotoFile::read(&args.photo, &limits)?;
-    let hole = args.mask.read(&file.photo, &limits)?;
-    let mask = hole.mask();
-    let options = EncodeOptions {
-        jpeg_quality: args.jpeg_quality,
-        strip: args.strip,
+    let location = |name: &str, argument: &str| {
+        let usage = |reason| UsageError(format!("{name} {argument}: {reason}"));
+        Location::parse(argument).map_err(usage)
     };
-    if mask.is_empty() {
-        terminal.note(format_args!(
-            "the mask marks nothing, so the output is the input ({})",
-            args.mask.inversion_hint()
-        ));
-        return copy(&file, &output, &options, terminal);
-    }
-    if mask.is_full() {
-        bail!(
-            "the mask covers the whole picture, so there is nothing to fill it from; {}",
-            args.mask.inversion_hint()
+    let photo = location("the photo", &args.photo)?;
+    let output = location("--output", &args.output)?;
+    let is_folder = photo.is_folder()?;
+    if !is_folder {
+        args.folder.refuse(&args.photo)?;
+    } else if !args.folder.is_batch() && output_format(&output).is_ok() {
+        let message = format!(
+            "{photo} is a folder; give a picture file, or a folder for the results with --output"
         );
+        return Err(UsageError(message).into());
     }
-    let percent = 100.0 * mask.hole_fraction();
-    if percent > 50.0 {
-        terminal.warn(format_args!(
-            "{percent:.0} % of the picture will be replaced; {}",
-            args.mask.inversion_hint()
-        ));
-    }
-
+    let format = match is_folder {
+        true => None,
+        false => Some(check_output(&output)?),
+    };
+    // What is wrong with the photo itself is said first.
+    let file = match is_folder {
+        true => None,
+        false => Some(photo.read()?),
+    };
+    let job = Job {
+        engine: Engine::new(&args.engine, args.method),
+        mask_args: &args.mask,
+        masks: args.mask.open()?,
+        limits: Limits::megapixels(args.max_megapixels),
+        options: EncodeOptions {
+            jpeg_quality: args.jpeg_quality,
+            strip: args.strip,
+        },
+    };
     args.engine.limit_threads()?;
-    let method = args.engine.load(args.method)?;
-    let bar = terminal.progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
+    let stop = interrupt::stop_flag();
+    let report = Report {
+        json: args.json,
+        names_photos: is_folder,
+        terminal,
+    };
+    match file {
+        None => {
+            let control = Control::with_seed(args.seed).with_cancel_flag(Arc::clone(&stop));
+            inpaint_folder::run(
+                &args.folder,
+                &job,
+                &photo,
+                &output,
+                &control,
+                &stop,
+                &report,
+            )
+        }
+        Some(file) => one(args, &job, (&photo, file), (&output, format), stop, &report),
+    }
+}
+
+/// Fills one picture.
+fn one(
+    args: &InpaintArgs,
+    job: &Job,
+    (photo, file): (&Location, Vec<u8>),
+    (output, format): (&Location, Option<ImageFormat>),
+    stop: Arc<AtomicBool>,
+    report: &Report,
+) -> Result<()> {
+    let bar = (report.terminal).progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
     let control = Control::with_seed(args.seed)
-        .with_cancel_flag(interrupt::stop_flag())
+        .with_cancel_flag(Arc::clone(&stop))
         .on_progress({
             let bar = bar.clone();
             move |fraction, stage| {
@@ -102,33 +153,107 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
             }
         });
     let start = Instant::now();
-    let completed = method.inpaint(&file.photo.to_rgb(), mask, &control);
+    let (name, target) = (photo.to_string(), output.to_string());
+    let filled = job.run(&name, file, &target, format, &control);
     bar.finish_and_clear();
-    let completed = match completed {
-        Err(InpaintError::Cancelled) => return Err(Interrupted.into()),
-        completed => completed?,
-    };
-    let seconds = start.elapsed().as_secs_f64();
-    file.photo.fill_hole(&completed, &hole)?;
-    output.write(&file.photo, &options, terminal)?;
-    terminal.note(format_args!(
-        "{}: {} pixels ({percent:.1} %) filled by {} in {seconds:.1} s",
-        args.output.display(),
-        mask.hole_area(),
-        method.name(),
-    ));
-    Ok(())
+    let filled = filled.and_then(|mut filled| {
+        if stop.load(Ordering::Relaxed) {
+            return Err(interrupt::Interrupted.into());
+        }
+        output.write(std::mem::take(&mut filled.bytes))?;
+        Ok(filled)
+    });
+    match filled {
+        Ok(filled) => {
+            report.done(&name, &target, &filled, start.elapsed());
+            if filled.num_pixels > 0 {
+                report.terminal.note(format_args!(
+                    "{target}: {} pixels ({:.1} %) filled by {} in {:.1} s",
+                    filled.num_pixels,
+                    100.0 * filled.fraction,
+                    job.engine.get()?.name(),
+                    start.elapsed().as_secs_f64(),
+                ));
+            }
+            Ok(())
+        }
+        Err(error) => {
+            report.failed(&name, &error);
+            Err(error)
+        }
+    }
 }
 
-/// The photo as it is: byte by byte if nothing else is asked for, so that a JPEG loses nothing.
-fn copy(
-    file: &PhotoFile,
-    output: &OutputFile,
-    options: &EncodeOptions,
-    terminal: &Terminal,
-) -> Result<()> {
-    if file.photo.format() == output.format() && *options == EncodeOptions::default() {
-        return output.write_bytes(&file.bytes);
+/// The format by the name of the output, which must be a file.
+fn check_output(output: &Location) -> Result<ImageFormat> {
+    if output.is_folder()? {
+        let message = format!("{output} is a folder; give the name of the file to write");
+        return Err(UsageError(message).into());
     }
-    output.write(&file.photo, options, terminal)
+    let format = output_format(output)?;
+    output.check_parent()?;
+    Ok(format)
+}
+
+fn output_format(output: &Location) -> Result<ImageFormat, UsageError> {
+    format_of_extension(&output.extension()).ok_or_else(|| {
+        UsageError(format!(
+            "{output} does not end in a format that can be written; use one of {WRITABLE}"
+        ))
+    })
+}
+
+/// Tells about pictures, to people and to programs.
+pub struct Report<'a> {
+    pub json: bool,
+    /// Warnings say which photo they are about.
+    pub names_photos: bool,
+    pub terminal: &'a Terminal,
+}
+
+impl Report<'_> {
+    /// A picture is written.
+    pub fn done(&self, photo: &str, output: &str, filled: &Filled, took: Duration) {
+        for warning in &filled.warnings {
+            if self.names_photos {
+                self.terminal.warn(format_args!("{photo}: {warning}"));
+            } else {
+                self.terminal.warn(warning);
+            }
+        }
+        self.line(&json!({
+            "photo": photo,
+            "output": output,
+            "status": if filled.num_pixels > 0 { "filled" } else { "copied" },
+            "pixels": filled.num_pixels,
+            "fraction": filled.fraction,
+            "seconds": took.as_secs_f64(),
+            "warnings": filled.warnings,
+        }));
+    }
+
+    /// The result was there already.
+    pub fn skipped(&self, photo: &str, output: &str) {
+        self.line(&json!({ "photo": photo, "output": output, "status": "skipped" }));
+    }
+
+    /// Nothing is written for a picture.
+    pub fn failed(&self, photo: &str, error: &anyhow::Error) {
+        self.line(&json!({
+            "photo": photo,
+            "status": "failed",
+            "error": Terminal::words(error),
+        }));
+    }
+
+    fn line(&self, line: &serde_json::Value) {
+        static ONE_LINE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        if self.json {
+            let _one = ONE_LINE_AT_A_TIME
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            // Whoever stops reading has seen enough; the pictures are still wanted.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+    }
 }

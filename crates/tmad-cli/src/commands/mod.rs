@@ -4,5 +4,6 @@ pub mod eval;
 pub mod export;
 pub mod info;
 pub mod inpaint;
+pub mod inpaint_folder;
 pub mod masks;
 pub mod train;

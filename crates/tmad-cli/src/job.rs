@@ -1,0 +1,151 @@
+//! Filling one picture, from bytes to bytes.
+
+use crate::interrupt::Interrupted;
+use crate::mask_file::{MaskArgs, Masks};
+use crate::method::{EngineArgs, Method};
+use crate::photo::about;
+use anyhow::{Result, anyhow, bail};
+use inpaint_core::{Control, InpaintError, Inpainter};
+use inpaint_photo::{EncodeOptions, ImageFormat, Limits, Photo};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// The method, made ready when the first picture needs it, and one for all of them.
+pub struct Engine<'a> {
+    args: &'a EngineArgs,
+    method: Method,
+    loaded: OnceLock<Box<dyn Inpainter>>,
+    loading: Mutex<()>,
+}
+
+impl<'a> Engine<'a> {
+    /// Nothing is loaded yet.
+    pub fn new(args: &'a EngineArgs, method: Method) -> Self {
+        Self {
+            args,
+            method,
+            loaded: OnceLock::new(),
+            loading: Mutex::new(()),
+        }
+    }
+
+    /// The method.
+    ///
+    /// # Errors
+    ///
+    /// If weights or device cannot be used.
+    pub fn get(&self) -> Result<&dyn Inpainter> {
+        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.loaded.get().is_none() {
+            let _ = self.loaded.set(self.args.load(self.method)?);
+        }
+        let loaded = self.loaded.get();
+        loaded
+            .map(|method| &**method)
+            .ok_or_else(|| anyhow!("the method is not loaded"))
+    }
+}
+
+/// What is the same for all pictures of a run.
+pub struct Job<'a> {
+    pub engine: Engine<'a>,
+    pub mask_args: &'a MaskArgs,
+    pub masks: Masks<'a>,
+    pub limits: Limits,
+    pub options: EncodeOptions,
+}
+
+/// The result for one picture.
+pub struct Filled {
+    /// The file to write.
+    pub bytes: Vec<u8>,
+    /// Pixels of the hole; 0 if there was none and the picture is as it was.
+    pub num_pixels: usize,
+    /// Part of the picture that the hole takes up, 0 to 1.
+    pub fraction: f64,
+    /// What the user may want to know.
+    pub warnings: Vec<String>,
+}
+
+impl Job<'_> {
+    /// Decodes, fills and encodes. `name` is for messages and finds the mask, `target` is the
+    /// result's name for messages; without a `format` the picture keeps its own.
+    ///
+    /// # Errors
+    ///
+    /// If anything cannot be read, filled or encoded.
+    pub fn run(
+        &self,
+        name: &str,
+        file: Vec<u8>,
+        target: &str,
+        format: Option<ImageFormat>,
+        control: &Control,
+    ) -> Result<Filled> {
+        let mut photo = Photo::decode(&file, &self.limits).map_err(|error| about(name, &error))?;
+        let hole = self.masks.hole(name, &photo, &self.limits)?;
+        let mask = hole.mask();
+        let mut warnings = Vec::new();
+        if mask.is_empty() {
+            warnings.push(format!(
+                "the mask marks nothing, so the output is the input ({})",
+                self.mask_args.inversion_hint()
+            ));
+            let keeps_format = format.is_none_or(|format| format == photo.format());
+            // Byte by byte if nothing else is asked for, so that a JPEG loses nothing.
+            let bytes = if keeps_format && self.options == EncodeOptions::default() {
+                file
+            } else {
+                self.encode(target, &photo, format, &mut warnings)?
+            };
+            return Ok(Filled {
+                bytes,
+                num_pixels: 0,
+                fraction: 0.0,
+                warnings,
+            });
+        }
+        // Not needed any more, and as large as a photo in memory if it is stored plainly.
+        drop(file);
+        if mask.is_full() {
+            bail!(
+                "the mask covers the whole picture, so there is nothing to fill it from; {}",
+                self.mask_args.inversion_hint()
+            );
+        }
+        let fraction = mask.hole_fraction();
+        if fraction > 0.5 {
+            warnings.push(format!(
+                "{:.0} % of the picture will be replaced; {}",
+                100.0 * fraction,
+                self.mask_args.inversion_hint()
+            ));
+        }
+        let method = self.engine.get()?;
+        let completed = match method.inpaint(&photo.to_rgb(), mask, control) {
+            Err(InpaintError::Cancelled) => return Err(Interrupted.into()),
+            completed => completed?,
+        };
+        photo.fill_hole(&completed, &hole)?;
+        drop(completed);
+        Ok(Filled {
+            bytes: self.encode(target, &photo, format, &mut warnings)?,
+            num_pixels: mask.hole_area(),
+            fraction,
+            warnings,
+        })
+    }
+
+    fn encode(
+        &self,
+        target: &str,
+        photo: &Photo,
+        format: Option<ImageFormat>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<u8>> {
+        let encoded = photo.encode(format, &self.options);
+        let encoded =
+            encoded.map_err(|error| anyhow!("cannot encode {target}: the picture {error}"))?;
+        warnings.extend(encoded.warnings.iter().map(ToString::to_string));
+        Ok(encoded.bytes)
+    }
+}
