@@ -330,6 +330,27 @@ impl Model {
         cells: &[Position],
         memories: &[Memory],
     ) -> (Tensor<4>, Vec<Candidates>) {
+        self.synthesise_tiles(guess, mask, cells, &self.tiles(cells), memories)
+    }
+
+    /// The tiles in which cells are synthesised.
+    pub(crate) fn tiles(&self, cells: &[Position]) -> Tiles {
+        Tiles::new(
+            cells,
+            self.config.patch_px,
+            self.config.synthesis.tile_cells,
+        )
+    }
+
+    /// As [`Model::synthesise_cells`], with the tiles that the cells belong to.
+    pub(crate) fn synthesise_tiles(
+        &self,
+        guess: &Tensor<4>,
+        mask: &Tensor<4>,
+        cells: &[Position],
+        tiles: &Tiles,
+        memories: &[Memory],
+    ) -> (Tensor<4>, Vec<Candidates>) {
         let side = self.config.patch_px;
         let hole_patches = extract(guess, cells, side);
         let theta = self.theta.forward(hole_patches.clone());
@@ -349,7 +370,6 @@ impl Model {
         let features = self.feature_encoder.forward(retrieved.clone());
 
         let switches = &self.config.synthesis;
-        let tiles = Tiles::new(cells, side, switches.tile_cells);
         let features = CandidateFeatures {
             half: tiles.join(features.half),
             quarter: tiles.join(features.quarter),
