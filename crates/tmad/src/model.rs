@@ -4,7 +4,7 @@ use crate::coarse::{Coarse, CoarseConfig, Prior};
 use crate::detail;
 use crate::layers::Initializer;
 use crate::patch_synthesis::{Backbone, CandidateFeatures, FeatureEncoder, PatchSynthesisConfig};
-use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
+use crate::patches::{Position, assemble, centre, extract, hole_cells, no_patches, select_hole};
 use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use crate::texture_memory::{
     Candidates, Embedding, MemoryConfig, memory_windows, retrieve, sample_windows, scores,
@@ -143,7 +143,7 @@ pub struct Layout {
 /// A texture memory, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// The windows, `[N, 3, k, k]`.
+    /// The windows, `[N, 3, k, k]`, wider by `detail_margin_px` on each side.
     pub patches: Tensor<4>,
     /// Their embeddings φ, `[N, dimensions]`.
     pub keys: Tensor<2>,
@@ -301,12 +301,18 @@ impl Model {
     pub fn remember(&self, guess: &Tensor<4>, windows: &[Position]) -> Memory {
         // Bounds the size of the embedding's feature maps.
         const CHUNK: usize = 128;
-        let patches = extract(&guess.clone().detach(), windows, self.config.patch_px);
+        let (side, margin) = (self.config.patch_px, self.detail_margin());
+        let wider: Vec<_> = windows
+            .iter()
+            .map(|w| w.shifted(-(margin as i32)))
+            .collect();
+        let patches = extract(&guess.clone().detach(), &wider, side + 2 * margin);
         let keys = (0..windows.len())
             .step_by(CHUNK)
             .map(|start| {
                 let count = CHUNK.min(windows.len() - start);
-                self.phi.forward(patches.clone().narrow(0, start, count))
+                let windows = patches.clone().narrow(0, start, count);
+                self.phi.forward(centre(windows, side))
             })
             .collect();
         Memory {
@@ -331,6 +337,11 @@ impl Model {
         memories: &[Memory],
     ) -> (Tensor<4>, Vec<Candidates>) {
         self.synthesise_tiles(guess, mask, cells, &self.tiles(cells), memories)
+    }
+
+    /// By how much the windows of the memory are wider than a patch, on each side.
+    fn detail_margin(&self) -> usize {
+        self.config.synthesis.detail_margin_px
     }
 
     /// The tiles in which cells are synthesised.
@@ -367,7 +378,7 @@ impl Model {
             .collect();
         let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
         let retrieved = Tensor::cat(retrieved, 0);
-        let features = self.feature_encoder.forward(retrieved.clone());
+        let features = (self.feature_encoder).forward(centre(retrieved.clone(), side));
 
         let switches = &self.config.synthesis;
         let features = CandidateFeatures {
@@ -382,13 +393,19 @@ impl Model {
             let mask = extract(mask, &context, window_px);
             windows = Tensor::cat(vec![windows, mask], 1);
         }
-        let output = tiles.split(self.backbone.forward(windows, features));
+        let output = self.backbone.forward(windows, features);
         let num_shares = output.dims()[1] - 3;
-        let mut patches = output.clone().narrow(1, 0, 3);
-        if switches.candidate_detail {
-            let shares = output.narrow(1, 3, num_shares);
-            patches = patches + detail::mixed(detail::all_bands(retrieved), shares);
+        let mut synthesised = output.clone().narrow(1, 0, 3);
+        if switches.fine_residual {
+            synthesised = detail::without_coarse(synthesised);
         }
+        if switches.candidate_detail {
+            let margin = self.detail_margin();
+            let bands = tiles.overlap(detail::faded_bands(retrieved, margin), margin);
+            let shares = output.narrow(1, 3, num_shares);
+            synthesised = synthesised + detail::mixed(bands, shares);
+        }
+        let mut patches = tiles.split(synthesised);
         if switches.residual_output {
             patches = patches + hole_patches;
         }

@@ -244,6 +244,8 @@ fn tiles_fit_all_sizes_and_masks() {
     let mut config = tiny::config();
     config.synthesis.tile_cells = 2;
     config.synthesis.candidate_detail = true;
+    config.synthesis.detail_margin_px = 8;
+    config.synthesis.fine_residual = true;
     config.synthesis.mask_plane = true;
     config.synthesis.residual_output = true;
     let model = Model::new(&config, 3, &device());
