@@ -107,6 +107,10 @@ impl Options {
                 "options may have {MAX_OPTIONS} bytes at most"
             )));
         }
+        // Lists would be taken for the values in the order of the fields.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(invalid("options must be a JSON object".to_owned()));
+        }
         let options: Self = serde_json::from_slice(text)
             .map_err(|error| invalid(format!("options must be a JSON object: {error}")))?;
         for (name, value, allowed) in [
