@@ -358,8 +358,9 @@ function frame(context, view, square, colour, width) {
  * @param {number} opacity
  */
 function dimAround(context, view, squares, opacity) {
+  const { x, y } = view.toStage({ x: 0, y: 0 });
   context.fillStyle = `rgb(12 12 14 / ${opacity})`;
-  context.fillRect(0, 0, view.stageWidth, view.stageHeight);
+  context.fillRect(x, y, view.pictureWidth * view.scale, view.pictureHeight * view.scale);
   context.globalCompositeOperation = "destination-out";
   context.fillStyle = "#000";
   context.beginPath();

@@ -82,7 +82,7 @@ function refresh() {
   ui.byId("progress").hidden = !isRunning;
   const marked = ui.byId("marked");
   marked.textContent =
-    mask && !mask.isEmpty ? t("{share} of the picture is marked", { share: percent(mask.share) }) : t("Nothing is marked yet");
+    mask && !mask.isEmpty ? t("{share} marked", { share: percent(mask.share) }) : t("Nothing is marked yet");
   marked.toggleAttribute("data-some", Boolean(mask && !mask.isEmpty));
   showCoach(mask && mask.isEmpty && !editor.hasResult && !isRunning ? coachText : "");
   renderer.invalidate();
@@ -106,13 +106,12 @@ function showCoach(text) {
 }
 
 function viewChanged() {
-  ui.byId("zoom-value").textContent = percent(view.scale * 1);
+  ui.byId("zoom-value").textContent = percent(view.scale);
   renderer.invalidate();
   updateSketch();
 }
 
 function updateSketch() {
-  renderer.sketch = null;
   if (explainView || editor.isRunning || !editor.mask) {
     renderer.sketch = null;
   } else if (stroke?.sketch()) {
@@ -145,7 +144,9 @@ function largestBrush() {
 function setBrush(px) {
   brushPx = Math.min(Math.max(px, MIN_BRUSH_PX), largestBrush());
   const range = Math.log(largestBrush() / MIN_BRUSH_PX);
-  sizeSlider.value = String(Math.round((Math.log(brushPx / MIN_BRUSH_PX) / range) * 100));
+  const position = (Math.log(brushPx / MIN_BRUSH_PX) / range) * 100;
+  sizeSlider.value = String(position);
+  sizeSlider.style.setProperty("--fill", `${position}%`);
   const text = t("{count} px", { count: number(Math.round(brushPx)) });
   ui.byId("brush-size-value").textContent = text;
   sizeSlider.setAttribute("aria-valuetext", text);
@@ -155,7 +156,6 @@ function setBrush(px) {
 sizeSlider.addEventListener("input", () => {
   const range = Math.log(largestBrush() / MIN_BRUSH_PX);
   setBrush(MIN_BRUSH_PX * Math.exp((Number(sizeSlider.value) / 100) * range));
-  // The slider's own steps are finer than what the brush size gives back.
 });
 
 const input = new StageInput(stage, view, {
@@ -481,7 +481,7 @@ async function toggleExplain() {
 /** @param {ExplainView} next */
 function enterExplain(next) {
   explainView = next;
-  body.setAttribute("data-explain", "");
+  body.dataset.explain = "all";
   ui.byId("toggle-explain").setAttribute("aria-pressed", "true");
   renderer.hideMask = true;
   renderer.extra = (context) => next.draw(context, view);
@@ -517,6 +517,7 @@ function chooseSquare(point) {
 
 /** @param {boolean} byKeyboard */
 function squareChosen(byKeyboard) {
+  body.dataset.explain = "one";
   renderer.invalidate("overlay");
   if (!byKeyboard || !explainView) return;
   if (explainView.focus) {

@@ -28,7 +28,7 @@ function chunk(name, data) {
 /**
  * @param {number} width
  * @param {number} height
- * @param {Iterable<Uint8Array>} rows Bands of whole rows from the top. A row is a filter byte (0)
+ * @param {Iterable<Uint8Array<ArrayBuffer>>} rows Bands of whole rows from the top. A row is a filter byte (0)
  *   and then `ceil(width / 8)` bytes, the leftmost pixel in the highest bit, set where it is white.
  * @returns {Promise<Blob>}
  */

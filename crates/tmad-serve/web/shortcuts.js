@@ -101,7 +101,7 @@ export function helpGroups() {
         [t("Zoom"), [t("wheel"), "+", "−"]],
         [t("Whole picture, 100 %"), ["0", "1"]],
         [t("Move the picture"), [t("Space"), "H"]],
-        [t("Hold for before"), ["C"]],
+        [t("Hold to see the picture as it was"), ["C"]],
         [t("Slider"), ["X"]],
         [t("Where from?"), ["W"]],
         [t("Previous and next square"), [",", "."]],
