@@ -1,5 +1,7 @@
 /** The service's API, version 1. Addresses are relative, so that it works below a path, too. */
 
+import { t } from "./i18n.js";
+
 const TOKEN_KEY = "tmad-token";
 
 /** @typedef {"tmad" | "coarse" | "patchmatch" | string} Method */
@@ -10,6 +12,7 @@ const TOKEN_KEY = "tmad-token";
 /** @typedef {{place: Square, candidates: {source: Square, score: number}[]}} Patch */
 /** @typedef {{width: number, height: number, patches: Patch[]}} Explanation */
 /** @typedef {{image: Blob, imageName: string, mask: Blob, options: Options}} Request */
+/** @typedef {{picture: Blob, warning: string}} Answer */
 
 /** An answer of the service that is an error (RFC 9457), or none at all. */
 export class Problem extends Error {
@@ -62,7 +65,7 @@ async function call(path, init = {}) {
     response = await fetch(path, { ...init, headers: { ...init.headers, ...authorization() } });
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new Problem("The service does not answer", "");
+    throw new Problem(t("The service does not answer"), t("Is it still running?"));
   }
   if (response.ok) return response;
   const retryAfter = Number(response.headers.get("Retry-After")) || 0;
@@ -74,10 +77,9 @@ async function call(path, init = {}) {
   });
 }
 
-/** @returns {Promise<Model[]>} */
+/** @returns {Promise<{models: Model[], limits: {body_bytes: number}}>} */
 export async function fetchModels() {
-  const answer = await (await call("v1/models")).json();
-  return answer.models;
+  return (await call("v1/models")).json();
 }
 
 /**
@@ -97,11 +99,11 @@ function form({ image, imageName, mask, options }) {
  * @param {Request} request
  * @param {AbortSignal} signal Stops the work at the service, too.
  * @param {(progress: Progress) => void} onProgress
- * @returns {Promise<Blob>} The filled picture in the format of the image, metadata kept.
+ * @returns {Promise<Answer>} The filled picture in the format of the image, metadata kept.
  */
 export async function inpaint(request, signal, onProgress) {
   const answer = await runJob("v1/inpaint", request, signal, onProgress);
-  return answer.blob();
+  return { picture: await answer.blob(), warning: answer.headers.get("X-Tmad-Warning") ?? "" };
 }
 
 /**

@@ -54,6 +54,17 @@ export const german = {
   "There is nothing to show for this hole.": "Zu dieser Lücke gibt es nichts zu zeigen.",
   "Where it came from": "Woher es stammt",
   "The arrow keys choose a square.": "Die Pfeiltasten wählen ein Quadrat.",
+  "This TIFF file is damaged.": "Diese TIFF-Datei ist beschädigt.",
+  "The service does not read files of this kind, so the result will be a PNG file.":
+    "Der Dienst liest Dateien dieser Art nicht; das Ergebnis wird eine PNG-Datei.",
+  "The file has {size} MB, and the service takes {limit} MB at most.":
+    "Die Datei hat {size} MB, und der Dienst nimmt höchstens {limit} MB an.",
+  "The service remarks": "Hinweis des Dienstes",
+  "The service reports an error": "Der Dienst meldet einen Fehler",
+  "The service does not answer": "Der Dienst antwortet nicht",
+  "Is it still running?": "Läuft er noch?",
+  "Reading the picture": "Bild wird gelesen",
+  "Writing the picture": "Bild wird geschrieben",
   Undone: "Rückgängig gemacht",
   Redone: "Wiederhergestellt",
   "example.png": "Beispiel.png",

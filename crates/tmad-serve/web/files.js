@@ -1,6 +1,9 @@
 /** Picture files: what they are, and what the saved one is called. */
 
-/** @typedef {{name: string, mime: string, extensions: string[], starts: (bytes: Uint8Array) => boolean}} Format */
+/**
+ * `sent`: the service reads it; what it does not read is turned into PNG here.
+ * @typedef {{name: string, mime: string, extensions: string[], sent: boolean, starts: (bytes: Uint8Array) => boolean}} Format
+ */
 
 /** @param {Uint8Array} bytes @param {number} at @param {string} text */
 function has(bytes, at, text) {
@@ -9,14 +12,14 @@ function has(bytes, at, text) {
 
 /** @type {Format[]} */
 const FORMATS = [
-  { name: "JPEG", mime: "image/jpeg", extensions: ["jpg", "jpeg", "jpe", "jfif"], starts: (b) => has(b, 0, "\xff\xd8\xff") },
-  { name: "PNG", mime: "image/png", extensions: ["png"], starts: (b) => has(b, 0, "\x89PNG") },
-  { name: "WebP", mime: "image/webp", extensions: ["webp"], starts: (b) => has(b, 0, "RIFF") && has(b, 8, "WEBP") },
-  { name: "TIFF", mime: "image/tiff", extensions: ["tif", "tiff"], starts: (b) => has(b, 0, "II*\0") || has(b, 0, "MM\0*") },
-  { name: "BMP", mime: "image/bmp", extensions: ["bmp", "dib"], starts: (b) => has(b, 0, "BM") },
-  { name: "AVIF", mime: "image/avif", extensions: ["avif"], starts: (b) => has(b, 4, "ftypavif") },
-  { name: "HEIC", mime: "image/heic", extensions: ["heic", "heif"], starts: (b) => has(b, 4, "ftyphei") || has(b, 4, "ftypmif1") },
-  { name: "GIF", mime: "image/gif", extensions: ["gif"], starts: (b) => has(b, 0, "GIF8") },
+  { name: "JPEG", mime: "image/jpeg", extensions: ["jpg", "jpeg", "jpe", "jfif"], sent: true, starts: (b) => has(b, 0, "\xff\xd8\xff") },
+  { name: "PNG", mime: "image/png", extensions: ["png"], sent: true, starts: (b) => has(b, 0, "\x89PNG") },
+  { name: "WebP", mime: "image/webp", extensions: ["webp"], sent: true, starts: (b) => has(b, 0, "RIFF") && has(b, 8, "WEBP") },
+  { name: "TIFF", mime: "image/tiff", extensions: ["tif", "tiff"], sent: true, starts: (b) => has(b, 0, "II*\0") || has(b, 0, "MM\0*") },
+  { name: "BMP", mime: "image/bmp", extensions: ["bmp", "dib"], sent: true, starts: (b) => has(b, 0, "BM") },
+  { name: "AVIF", mime: "image/avif", extensions: ["avif"], sent: false, starts: (b) => has(b, 4, "ftypavif") },
+  { name: "HEIC", mime: "image/heic", extensions: ["heic", "heif"], sent: false, starts: (b) => has(b, 4, "ftyphei") || has(b, 4, "ftypmif1") },
+  { name: "GIF", mime: "image/gif", extensions: ["gif"], sent: false, starts: (b) => has(b, 0, "GIF8") },
 ];
 
 /**

@@ -43,6 +43,8 @@ let pointerByKeyboard = false;
 let explainView = null;
 /** @type {Model[]} */
 let models = [];
+/** Largest request that the service takes, in bytes. */
+let largestBody = Infinity;
 let coachText = "";
 let speakTimer = 0;
 
@@ -241,16 +243,17 @@ async function open(file, name, coach = t("Paint over what should go")) {
   coachText = coach;
   leaveExplain();
   setSplit(null);
-  await editor.open(file, name);
-  const { mask } = editor;
-  if (!mask) return;
+  await withToken(() => editor.open(file, name));
+  const { mask, current } = editor;
+  if (!mask || !current) return;
+  if (editor.name !== name) ui.toast("note", t("The service does not read files of this kind, so the result will be a PNG file."));
   measureStage();
   view.setPicture(mask.width, mask.height);
   setBrush(Math.max(Math.min(mask.width, mask.height) * 0.06, 12));
   const megapixels = number((mask.width * mask.height) / 1e6, { maximumFractionDigits: 1 });
-  const format = (await formatOf(file))?.name ?? "";
-  ui.byId("file-name").textContent = name;
-  ui.byId("file-name").title = name;
+  const format = (await formatOf(current.file))?.name ?? "";
+  ui.byId("file-name").textContent = editor.name;
+  ui.byId("file-name").title = editor.name;
   ui.byId("file-facts").textContent = `${mask.width} × ${mask.height} · ${megapixels} MP${format ? ` · ${format}` : ""}`;
   document.title = `${name} – tmad`;
   viewChanged();
@@ -311,6 +314,13 @@ async function remove() {
   if (mask.marked === mask.width * mask.height) {
     throw new UserError(t("The whole picture is marked. Something has to stay that the gap can be filled from."));
   }
+  const size = editor.current?.file.size ?? 0;
+  if (size > largestBody) {
+    const inMegabytes = (/** @type {number} */ bytes) => number(bytes / 2 ** 20, { maximumFractionDigits: 0 });
+    throw new UserError(
+      t("The file has {size} MB, and the service takes {limit} MB at most.", { size: inMegabytes(size), limit: inMegabytes(largestBody) }),
+    );
+  }
   ui.clearToasts();
   closeSheet();
   setSplit(null);
@@ -320,9 +330,13 @@ async function remove() {
   ui.announce(t("Removing"));
   const done = await withToken(() => editor.remove(options, showProgress));
   if (done) renderer.fadeOut(marked);
+  if (done?.warning) ui.toast("note", t("The service remarks"), done.warning);
   ui.announce(done ? t("Done. What was marked is filled.") : t("Cancelled"));
   stage.focus({ preventScroll: true });
 }
+
+/** What the service calls its steps. @returns {Record<string, string>} */
+const stages = () => ({ receiving: t("Sending"), decoding: t("Reading the picture"), encoding: t("Writing the picture") });
 
 /** @param {Progress} progress */
 function showProgress({ state, fraction, stage: step, queue_position: place }) {
@@ -330,7 +344,7 @@ function showProgress({ state, fraction, stage: step, queue_position: place }) {
     sending: t("Sending"),
     queued: place ? t("Waiting, place {place}", { place }) : t("Waiting"),
     busy: t("Busy, next try in {seconds} s", { seconds: place ?? 1 }),
-    running: step ? t(step) : t("Filling"),
+    running: stages()[step ?? ""] ?? t("Filling"),
     done: t("Receiving"),
   });
   const known = state === "running" || state === "done";
@@ -363,7 +377,9 @@ async function withToken(work) {
 }
 
 async function loadModels() {
-  models = (await withToken(fetchModels)).filter((model) => model.supports.includes("inpaint"));
+  const answer = await withToken(fetchModels);
+  models = answer.models.filter((model) => model.supports.includes("inpaint"));
+  largestBody = answer.limits?.body_bytes ?? Infinity;
   const group = ui.byId("methods");
   group.replaceChildren(
     ...models.map((model) => {
@@ -613,7 +629,7 @@ async function run(name) {
 
 /** @param {unknown} error */
 function report(error) {
-  if (error instanceof Problem) ui.toast("bad", t(error.title || "The service reports an error"), error.detail);
+  if (error instanceof Problem) ui.toast("bad", error.title || t("The service reports an error"), error.detail);
   else if (error instanceof Error) ui.toast("bad", error.message);
 }
 

@@ -35,7 +35,7 @@ export function announce(text) {
 
 /**
  * A message that goes away by itself if it is good news, and stays if it is not.
- * @param {"good" | "bad"} kind
+ * @param {"good" | "note" | "bad"} kind
  * @param {string} title
  * @param {string} [detail]
  */
@@ -54,7 +54,7 @@ export function toast(kind, title, detail = "") {
   close.setAttribute("aria-label", t("Close"));
   close.append(icon("close"));
   close.addEventListener("click", () => box.remove());
-  box.append(icon(kind === "good" ? "save" : "warn"), body, close);
+  box.append(icon(kind === "good" ? "done" : kind === "note" ? "help" : "warn"), body, close);
   byId("toasts").append(box);
   if (kind === "good") setTimeout(() => box.remove(), 4000);
 }
@@ -92,8 +92,26 @@ export function askToken(message) {
   });
 }
 
+/** Where a browser forbids storing, the page works all the same. @param {string} key */
+function recall(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} key @param {string} value */
+function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // As above.
+  }
+}
+
 export function restoreTheme() {
-  const theme = localStorage.getItem(THEME_KEY);
+  const theme = recall(THEME_KEY);
   if (theme) document.documentElement.dataset.theme = theme;
 }
 
@@ -102,12 +120,12 @@ export function toggleTheme() {
   const systemDark = matchMedia("(prefers-color-scheme: dark)").matches;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : systemDark;
   root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem(THEME_KEY, root.dataset.theme);
+  remember(THEME_KEY, root.dataset.theme);
   announce(dark ? t("Light") : t("Dark"));
 }
 
 export function singleKeysAllowed() {
-  return localStorage.getItem(KEYS_KEY) !== "off";
+  return recall(KEYS_KEY) !== "off";
 }
 
 /**
@@ -140,5 +158,5 @@ export function fillHelp(groups) {
   );
   const box = /** @type {HTMLInputElement} */ (byId("single-keys"));
   box.checked = singleKeysAllowed();
-  box.onchange = () => localStorage.setItem(KEYS_KEY, box.checked ? "on" : "off");
+  box.onchange = () => remember(KEYS_KEY, box.checked ? "on" : "off");
 }
