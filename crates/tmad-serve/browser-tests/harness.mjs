@@ -86,7 +86,7 @@ export async function openPage(browser, url, options = DESK, { expectErrors = fa
     if (!address.startsWith(url) && !/^(blob|data):/.test(address)) problems.push(`another host: ${address}`);
   });
   await page.goto(url + path);
-  await page.waitForSelector(".method", { state: "attached" }).catch(() => {});
+  await page.waitForSelector(".method, dialog[open]", { state: "attached" });
   return {
     page,
     close: async () => {

@@ -35,7 +35,7 @@ for (const [name, options] of [
   ["German, small window", { viewport: { width: 900, height: 640 }, locale: "de-DE" }],
 ]) {
   test(`accessible, and nothing is cut: ${name}`, async () => {
-    const { page, close } = await openPage(browser, service.url, options);
+    const { page, close } = await openPage(browser, service.url, { ...options, reducedMotion: "reduce" });
     const check = async (state) => {
       assert.deepEqual(await violations(page), [], state);
       assert.deepEqual(await cutTexts(page), [], state);

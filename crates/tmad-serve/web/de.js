@@ -159,7 +159,7 @@ export const german = {
   "Before on the left, after on the right": "Links vorher, rechts nachher",
   Compare: "Vergleichen",
   "Zoom out": "Verkleinern",
-  "Zoom: show at 100 %": "Vergrößerung: bei 100 % zeigen",
+  "Show at 100 %": "Bei 100 % zeigen",
   "Zoom in": "Vergrößern",
   "Show the whole picture": "Ganzes Bild zeigen",
   Settings: "Einstellungen",

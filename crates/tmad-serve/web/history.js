@@ -45,14 +45,17 @@ export class History {
   async #move(from, to, step) {
     // A result may have to be decoded again; a second key press meanwhile must not overtake it.
     if (this.#busy) return false;
-    const entry = from.at(-1);
+    const entry = from.pop();
     if (!entry) return false;
     this.#busy = true;
+    to.push(entry);
     try {
       await entry[step]();
-      from.pop();
-      to.push(entry);
       return true;
+    } catch (error) {
+      to.pop();
+      from.push(entry);
+      throw error;
     } finally {
       this.#busy = false;
     }
