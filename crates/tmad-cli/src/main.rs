@@ -21,6 +21,7 @@ Examples:
   tmad masks --protocol free-form --size 256 --count 100 --seed 0 -o masks
   tmad train --data pictures --out run --time-limit 8h
   tmad eval --data pictures --protocol centre --out report
+  tmad serve
   tmad info
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
@@ -46,6 +47,8 @@ enum Command {
     Eval(commands::eval::EvalArgs),
     /// Draw masks for training or evaluation, the same for a seed on every machine
     Masks(commands::masks::MasksArgs),
+    /// Open a web page and an HTTP API for the methods
+    Serve(commands::serve::ServeArgs),
     /// Show the networks' sizes, where the weights come from, and the devices
     Info(commands::info::InfoArgs),
     /// Turn a checkpoint of a training run into weights for `tmad inpaint`
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args, &terminal),
         Command::Eval(args) => commands::eval::run(&args, &terminal),
         Command::Masks(args) => commands::masks::run(&args, &terminal),
+        Command::Serve(args) => commands::serve::run(&args, &terminal),
         Command::Info(args) => commands::info::run(&args),
         Command::Export(args) => commands::export::run(&args, &terminal),
     };

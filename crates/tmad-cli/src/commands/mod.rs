@@ -5,4 +5,5 @@ pub mod export;
 pub mod info;
 pub mod inpaint;
 pub mod masks;
+pub mod serve;
 pub mod train;
