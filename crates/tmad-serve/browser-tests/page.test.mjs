@@ -178,7 +178,7 @@ test("what cannot be done is said, and does not stop the work", async () => {
   await openPicture(page, "wall.png", PICTURE);
   await page.keyboard.press("r");
   const at = await placing(page, WIDTH, HEIGHT);
-  await drag(page, at, [[-20, -20], [WIDTH + 20, HEIGHT + 20]]);
+  await drag(page, at, [[-5, -5], [WIDTH + 5, HEIGHT + 5]]);
   await page.click("#remove");
   assert.match(await page.locator(".toast.bad").textContent(), /whole picture/);
 
