@@ -254,6 +254,8 @@ export class ExplainView {
     const sources = sourcesOf(patch);
     const to = view.toStage(centre(patch.place));
     context.lineCap = "round";
+    context.save();
+    clipOut(context, view, [patch.place, ...sources.map((candidate) => candidate.source)]);
     // From the last to the first, so that the best one lies on top.
     for (let index = sources.length - 1; index >= 0; index--) {
       const strength = 1 - index / (sources.length + 1);
@@ -266,6 +268,7 @@ export class ExplainView {
       context.strokeStyle = `rgb(63 224 207 / ${0.35 + 0.6 * strength})`;
       context.stroke();
     }
+    context.restore();
     for (let index = sources.length - 1; index >= 0; index--) {
       frame(context, view, sources[index].source, SOURCE, index === 0 ? 3 : 2);
     }
@@ -348,6 +351,21 @@ function frame(context, view, square, colour, width) {
   context.lineWidth = width;
   context.strokeStyle = colour;
   context.stroke();
+}
+
+/**
+ * Keeps what is drawn next out of the squares, so that their texture is seen.
+ * @param {CanvasRenderingContext2D} context
+ * @param {View} view
+ * @param {Square[]} squares
+ */
+function clipOut(context, view, squares) {
+  for (const square of squares) {
+    context.beginPath();
+    context.rect(0, 0, view.stageWidth, view.stageHeight);
+    context.rect(...stageRect(view, square));
+    context.clip("evenodd");
+  }
 }
 
 /**

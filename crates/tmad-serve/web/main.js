@@ -8,7 +8,7 @@ import { number, percent, t, translate } from "./i18n.js";
 import { StageInput } from "./input.js";
 import { Renderer } from "./renderer.js";
 import { drawExample } from "./scene.js";
-import { helpGroups, shortcutOf } from "./shortcuts.js";
+import { helpGroups, keysOf, shortcutOf } from "./shortcuts.js";
 import { boxStroke, brushStroke, lassoStroke } from "./tools.js";
 import * as ui from "./ui.js";
 import { View } from "./view.js";
@@ -498,6 +498,7 @@ async function toggleExplain() {
 function enterExplain(next) {
   explainView = next;
   body.dataset.explain = "all";
+  ui.byId("tools").inert = true;
   ui.byId("toggle-explain").setAttribute("aria-pressed", "true");
   renderer.hideMask = true;
   renderer.extra = (context) => next.draw(context, view);
@@ -518,6 +519,7 @@ function leaveExplain() {
   if (!explainView) return;
   explainView = null;
   body.removeAttribute("data-explain");
+  ui.byId("tools").inert = false;
   ui.byId("toggle-explain").setAttribute("aria-pressed", "false");
   renderer.hideMask = false;
   renderer.extra = null;
@@ -707,12 +709,19 @@ new ResizeObserver(() => {
   viewChanged();
 }).observe(stage);
 
+/** What a button does and by which key, where the pointer rests on it. */
+function addTooltips() {
+  for (const button of document.querySelectorAll("[data-do], [data-tool]")) {
+    if (!(button instanceof HTMLButtonElement)) continue;
+    const label = button.title || button.ariaLabel || (button.textContent ?? "").trim();
+    const keys = keysOf(button.dataset.do ?? `tool-${button.dataset.tool}`);
+    button.title = keys ? `${label} (${keys})` : label;
+  }
+}
+
 ui.restoreTheme();
 translate(document);
-for (const button of document.querySelectorAll("[data-do], [data-tool]")) {
-  const label = button.getAttribute("aria-label");
-  if (label) button.setAttribute("title", label);
-}
+addTooltips();
 setTool("brush");
 refresh();
 loadModels().catch(report);

@@ -70,6 +70,19 @@ export function shortcutOf(event, target, singleKeys) {
   return found.command;
 }
 
+/**
+ * The keys of a command, as a person reads them.
+ * @param {string} command
+ * @returns {string}
+ */
+export function keysOf(command) {
+  const found = SHORTCUTS.find((shortcut) => shortcut.command === command);
+  if (!found) return "";
+  const names = /** @type {Record<string, string>} */ ({ enter: t("Enter"), delete: t("Del") });
+  const key = names[found.key] ?? found.key.toUpperCase();
+  return [...(found.ctrl ? [CTRL] : []), ...(found.shift ? [t("Shift")] : []), key].join("+");
+}
+
 /** @returns {{title: string, rows: [string, string[]][]}[]} */
 export function helpGroups() {
   return [
