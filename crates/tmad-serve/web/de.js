@@ -70,6 +70,7 @@ export const german = {
   "example.png": "Beispiel.png",
   "Paint over the traffic cone, then press Remove": "Überstreichen Sie den Leitkegel und drücken Sie „Entfernen“",
   "pasted.png": "eingefügt.png",
+  Coarse: "Grob",
   Mark: "Markieren",
   Brush: "Pinsel",
   Eraser: "Radierer",

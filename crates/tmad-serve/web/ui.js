@@ -129,10 +129,10 @@ export function singleKeysAllowed() {
 }
 
 /**
- * Fills the help dialog.
+ * Fills and opens the help dialog.
  * @param {{title: string, rows: [string, string[]][]}[]} groups
  */
-export function fillHelp(groups) {
+export function showHelp(groups) {
   byId("help-columns").replaceChildren(
     ...groups.map(({ title, rows }) => {
       const section = document.createElement("div");
@@ -159,4 +159,5 @@ export function fillHelp(groups) {
   const box = /** @type {HTMLInputElement} */ (byId("single-keys"));
   box.checked = singleKeysAllowed();
   box.onchange = () => remember(KEYS_KEY, box.checked ? "on" : "off");
+  /** @type {HTMLDialogElement} */ (byId("help-dialog")).showModal();
 }
