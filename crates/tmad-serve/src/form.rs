@@ -4,7 +4,7 @@ use crate::models::{Model, Models, Operation};
 use crate::multipart::{self, MultipartError};
 use crate::problem::{Code, Problem};
 use axum::body::Bytes;
-use image::ImageFormat;
+use inpaint_photo::{ImageFormat, Shape};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -19,9 +19,6 @@ const MAX_POLYGON: usize = 1 << 20;
 const MAX_COORDINATE: f64 = 1e6;
 /// Most pixels by which a hole is grown, and over which its edge is blended.
 const MAX_GROW: u32 = 1000;
-
-/// A closed line of pixel coordinates; (0, 0) is the corner of the first pixel, not its centre.
-pub(crate) type Polygon = Vec<(f64, f64)>;
 
 /// A request that makes sense by itself; its pictures have not been looked at.
 #[derive(Debug)]
@@ -39,7 +36,7 @@ pub(crate) struct Submission {
 #[derive(Debug)]
 pub(crate) enum Hole {
     Mask(Bytes),
-    Polygons(Vec<Polygon>),
+    Polygons(Vec<Shape>),
 }
 
 /// The `options` of a form.
@@ -106,6 +103,10 @@ impl Options {
             return Err(invalid(format!(
                 "options may have {MAX_OPTIONS} bytes at most"
             )));
+        }
+        // Lists would be taken for the values in the order of the fields.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(invalid("options must be a JSON object".to_owned()));
         }
         let options: Self = serde_json::from_slice(text)
             .map_err(|error| invalid(format!("options must be a JSON object: {error}")))?;
@@ -206,11 +207,13 @@ pub(crate) fn parse(
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum PolygonField {
-    One(Polygon),
-    Many(Vec<Polygon>),
+    One(Corners),
+    Many(Vec<Corners>),
 }
 
-fn parse_polygons(text: &[u8]) -> Result<Vec<Polygon>, Problem> {
+type Corners = Vec<(f64, f64)>;
+
+fn parse_polygons(text: &[u8]) -> Result<Vec<Shape>, Problem> {
     let invalid = |detail: String| Problem::new(Code::InvalidPolygon, detail);
     if text.len() > MAX_POLYGON {
         return Err(invalid(format!(
@@ -241,6 +244,6 @@ fn parse_polygons(text: &[u8]) -> Result<Vec<Polygon>, Problem> {
             "a polygon has {} corners; it needs 3 at least",
             polygon.len()
         ))),
-        None => Ok(polygons),
+        None => Ok(polygons.into_iter().map(Shape::Polygon).collect()),
     }
 }

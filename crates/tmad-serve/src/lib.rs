@@ -32,7 +32,6 @@ mod metrics;
 mod models;
 mod multipart;
 mod page;
-mod picture;
 mod problem;
 mod queue;
 mod routes;

@@ -1,14 +1,16 @@
 //! What a worker does with a request: decode, fill, encode.
 
 use crate::config::Limits;
-use crate::form::{Hole, Submission};
+use crate::form::{self, Submission};
 use crate::models::Operation;
-use crate::picture::{Picture, polygon_mask};
 use crate::problem::{Code, Problem};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use image::{ImageFormat, RgbImage};
-use inpaint_core::{Control, Explanation, InpaintError, Mask, Square};
+use inpaint_core::image::ImageError;
+use inpaint_core::{Control, Explanation, InpaintError, Mask, RgbImage, Square};
+use inpaint_photo::{
+    EncodeOptions, Hole, ImageFormat, Limits as PhotoLimits, MaskOptions, Photo, PhotoError,
+};
 use serde_json::{Value, json};
 use std::io::Cursor;
 use std::time::{Duration, Instant};
@@ -41,41 +43,55 @@ pub(crate) fn run(
     limits: &Limits,
     control: &Control,
 ) -> Result<Answer, Problem> {
+    let limits = PhotoLimits {
+        max_pixels: limits.pixels,
+        max_side: Some(limits.side),
+        max_alloc: Some(limits.decode_bytes),
+    };
     let mut timing = Timing::default();
-    let mut warnings = Vec::new();
     let start = Instant::now();
     control.report(0.0, "decoding");
-    let mut picture = Picture::decode(&submission.image, "the picture", limits)?;
-    let mask = read_mask(&submission, &picture, limits)?;
-    let guess = match &submission.guess {
-        Some(bytes) => Some(Picture::decode(bytes, "the guess", limits)?.to_rgb()),
-        None => None,
-    };
-    check_mask(&mask, submission.options.invert_mask, &mut warnings)?;
-    let rgb = picture.to_rgb();
+    let mut photo = decode(&submission.image, "the picture", &limits)?;
+    let hole = read_hole(&submission, &photo, &limits)?;
+    let mut warnings = check_mask(hole.mask(), submission.options.invert_mask)?;
+    let guess = (submission.guess.as_ref())
+        .map(|bytes| decode(bytes, "the guess", &limits))
+        .transpose()?;
     timing.decode = start.elapsed();
     control.check_cancelled().map_err(method_problem)?;
 
     let start = Instant::now();
-    let method = submission.model.as_inpainter().name().to_owned();
-    let product = fill(&submission, &rgb, guess.as_ref(), &mask, control)?;
+    let method = submission.model.name().to_owned();
+    let product = fill(&submission, &photo, guess, hole.mask(), control)?;
     timing.inpaint = start.elapsed();
+    control.check_cancelled().map_err(method_problem)?;
 
     let start = Instant::now();
     control.report(1.0, "encoding");
+    let options = &submission.options;
     let (content_type, body) = match product {
         Product::Filled(completed) => {
-            let format = (submission.options.format).map_or(picture.format, ImageFormat::from);
-            if mask.is_empty() && format == picture.format && !submission.options.strip {
+            let format = options.format.map_or(photo.format(), ImageFormat::from);
+            if hole.mask().is_empty() && format == photo.format() && !options.strip {
                 // Nothing to fill: byte by byte, so that a JPEG loses nothing.
-                (format.to_mime_type(), submission.image.to_vec())
+                (
+                    inpaint_photo::content_type(format),
+                    submission.image.to_vec(),
+                )
             } else {
-                picture.fill_hole(&completed, &mask);
-                (format.to_mime_type(), picture.encode(format)?)
+                (photo.fill_hole(&completed, &hole)).map_err(method_problem)?;
+                let encode_options = EncodeOptions {
+                    jpeg_quality: options.jpeg_quality,
+                    strip: options.strip,
+                };
+                let encoded = (photo.encode(Some(format), &encode_options))
+                    .map_err(|error| photo_problem("the result", &error))?;
+                warnings.extend(encoded.warnings.iter().map(ToString::to_string));
+                (encoded.content_type(), encoded.bytes)
             }
         }
         Product::Explained(explanation) => {
-            let document = explanation_json(&explanation, submission.options.images)?;
+            let document = explanation_json(&explanation, options.images)?;
             ("application/json", document.to_string().into_bytes())
         }
     };
@@ -89,6 +105,28 @@ pub(crate) fn run(
     })
 }
 
+fn decode(bytes: &[u8], what: &str, limits: &PhotoLimits) -> Result<Photo, Problem> {
+    Photo::decode(bytes, limits).map_err(|error| photo_problem(what, &error))
+}
+
+fn photo_problem(what: &str, error: &PhotoError) -> Problem {
+    let code = match error {
+        PhotoError::Damaged {
+            source: ImageError::Limits(_),
+        } => Code::ImageTooLarge,
+        error if error.is_limit() => Code::ImageTooLarge,
+        PhotoError::Unsupported { .. } => Code::ImageFormatUnsupported,
+        PhotoError::MaskSize { .. } => Code::MaskSizeMismatch,
+        PhotoError::Polygon { .. } => Code::InvalidPolygon,
+        PhotoError::TooLongForFormat { .. } | PhotoError::NotWritable { .. } => {
+            Code::OutputFormatUnsuitable
+        }
+        PhotoError::Encode { .. } => Code::Internal,
+        _ => Code::ImageUnreadable,
+    };
+    Problem::new(code, format!("{what} {error}"))
+}
+
 enum Product {
     Filled(RgbImage),
     Explained(Explanation),
@@ -96,11 +134,12 @@ enum Product {
 
 fn fill(
     submission: &Submission,
-    rgb: &RgbImage,
-    guess: Option<&RgbImage>,
+    photo: &Photo,
+    guess: Option<Photo>,
     mask: &Mask,
     control: &Control,
 ) -> Result<Product, Problem> {
+    let rgb = &photo.to_rgb();
     let texture = submission.model.as_texture();
     match (submission.operation, texture, guess) {
         (Operation::Inpaint, ..) => {
@@ -123,30 +162,40 @@ fn fill(
     .map_err(method_problem)
 }
 
-fn read_mask(submission: &Submission, picture: &Picture, limits: &Limits) -> Result<Mask, Problem> {
+fn read_hole(
+    submission: &Submission,
+    photo: &Photo,
+    limits: &PhotoLimits,
+) -> Result<Hole, Problem> {
     let options = &submission.options;
-    let (width, height) = picture.size();
-    let mut mask = match &submission.hole {
-        Hole::Mask(bytes) => {
-            let mask = Picture::decode(bytes, "the mask", limits)?;
-            if mask.size() != (width, height) {
-                let (w, h) = mask.size();
-                return Err(Problem::new(
-                    Code::MaskSizeMismatch,
-                    format!("the mask is {w}×{h}, the picture is {width}×{height}"),
-                ));
-            }
-            Mask::from_gray(&mask.pixels.to_luma8(), options.mask_threshold)
-        }
-        Hole::Polygons(polygons) => polygon_mask(polygons, (width, height)),
+    let options = MaskOptions {
+        invert: options.invert_mask,
+        threshold: options.mask_threshold,
+        grow_px: options.grow_px,
+        feather_px: options.feather_px,
+        fit: false,
     };
-    if options.invert_mask {
-        mask = mask.inverted();
-    }
-    Ok(mask.dilated(options.grow_px))
+    let problem = |error| photo_problem("the mask", &error);
+    let mask = match &submission.hole {
+        form::Hole::Mask(bytes) => options.mask(bytes, photo, limits).map_err(problem)?,
+        form::Hole::Polygons(polygons) => {
+            let (width, height) = photo.dimensions();
+            let mut mask = Mask::new(width, height);
+            for polygon in polygons {
+                polygon.draw(&mut mask).map_err(problem)?;
+            }
+            if options.invert {
+                mask.inverted()
+            } else {
+                mask
+            }
+        }
+    };
+    Ok(options.hole(mask))
 }
 
-fn check_mask(mask: &Mask, inverted: bool, warnings: &mut Vec<String>) -> Result<(), Problem> {
+/// What the client may not expect.
+fn check_mask(mask: &Mask, inverted: bool) -> Result<Vec<String>, Problem> {
     let hint = if inverted {
         "leave out invert_mask if white marks what is to be filled"
     } else {
@@ -161,16 +210,17 @@ fn check_mask(mask: &Mask, inverted: bool, warnings: &mut Vec<String>) -> Result
         ));
     }
     let percent = 100.0 * mask.hole_fraction();
-    if mask.is_empty() {
-        warnings.push(format!(
+    Ok(if mask.is_empty() {
+        vec![format!(
             "the mask marks nothing, so the result is the input; {hint}"
-        ));
+        )]
     } else if percent > 50.0 {
-        warnings.push(format!(
+        vec![format!(
             "{percent:.0} % of the picture were replaced; {hint}"
-        ));
-    }
-    Ok(())
+        )]
+    } else {
+        Vec::new()
+    })
 }
 
 fn method_problem(error: InpaintError) -> Problem {

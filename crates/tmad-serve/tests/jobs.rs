@@ -215,20 +215,43 @@ fn whoever_goes_away_frees_the_place() {
 #[test]
 fn whoever_goes_away_while_sending_leaves_nothing_behind() {
     let (server, _gate) = start(config());
-    for _ in 0..20 {
+    for number in 0..20 {
+        let job = format!("{JOB}-{number}");
         let mut client = Client::connect(server.addr).unwrap();
-        let path = format!("/v1/inpaint?job={JOB}");
         let headers = [FORM, "Content-Length: 1000000"];
-        client.send_head("POST", &path, &headers).unwrap();
+        client
+            .send_head("POST", &format!("/v1/inpaint?job={job}"), &headers)
+            .unwrap();
         client.send_raw(b"--the-boundary\r\n").unwrap();
-        eventually("the job is known", || {
-            request(server.addr, "DELETE", &format!("/v1/jobs/{JOB}"), &[], &[]).status == 204
-        });
-        assert_eq!(client.reply().unwrap().status, 409);
+        let path = format!("/v1/jobs/{job}/events");
+        let mut watcher = Client::connect(server.addr).unwrap();
+        watcher.send_head("GET", &path, &[]).unwrap();
+        assert_eq!(watcher.reply_head().unwrap().status, 200);
+        assert!(!watcher.chunk().unwrap().is_empty());
+        drop(client);
+        let end = String::from_utf8(watcher.chunk().unwrap()).unwrap();
+        assert!(end.contains("cancelled"), "{end}");
     }
     eventually("nobody is left", || {
         metric(server.addr, "tmad_connections ") == 1.0
     });
+}
+
+#[test]
+fn a_job_can_be_cancelled_while_its_body_arrives() {
+    let (server, _gate) = start(config());
+    let mut client = Client::connect(server.addr).unwrap();
+    let headers = [FORM, "Content-Length: 1000000"];
+    client
+        .send_head("POST", &format!("/v1/inpaint?job={JOB}"), &headers)
+        .unwrap();
+    client.send_raw(b"--the-boundary\r\n").unwrap();
+    let path = format!("/v1/jobs/{JOB}");
+    eventually("the job is known", || {
+        request(server.addr, "DELETE", &path, &[], &[]).status == 204
+    });
+    let reply = client.reply().unwrap();
+    assert_eq!((reply.status, code(&reply)), (409, "cancelled".to_owned()));
 }
 
 #[test]

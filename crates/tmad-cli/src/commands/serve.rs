@@ -89,7 +89,9 @@ pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<()> {
     args.engine.limit_threads()?;
     let models = models(&args.engine)?;
     let served = tmad_serve::run(config, models, |addr| {
-        terminal.note(format_args!("tmad is served at http://{addr} (Ctrl-C stops it)"));
+        terminal.note(format_args!(
+            "tmad is served at http://{addr} (Ctrl-C stops it)"
+        ));
     });
     served.map_err(|error| match error {
         ServeError::Public(addr) => UsageError(format!(
