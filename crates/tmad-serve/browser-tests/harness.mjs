@@ -62,6 +62,12 @@ export async function startService(...args) {
   return { url, stop };
 }
 
+/** Whether the method that is chosen at first can say where its texture came from. */
+export async function explains(url) {
+  const { models } = await (await fetch(`${url}v1/models`)).json();
+  return models.find((model) => model.default).supports.includes("explain");
+}
+
 export function startBrowser() {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 }

@@ -71,6 +71,11 @@ export const german = {
   "Paint over the traffic cone, then press Remove": "Überstreichen Sie den Leitkegel und drücken Sie „Entfernen“",
   "pasted.png": "eingefügt.png",
   Coarse: "Grob",
+  "Structure from a network, texture from the rest of your picture.":
+    "Struktur aus einem Netz, Textur aus dem übrigen Bild.",
+  "Copies patches from the rest of your picture, without a network.":
+    "Kopiert Flecken aus dem übrigen Bild, ohne Netz.",
+  "Structure from the network only: smooth, without texture.": "Nur die Struktur aus dem Netz: glatt, ohne Textur.",
   Mark: "Markieren",
   Brush: "Pinsel",
   Eraser: "Radierer",

@@ -8,7 +8,16 @@ import * as ui from "./ui.js";
 /** @typedef {import("./api.js").Model} Model */
 /** @typedef {import("./api.js").Progress} Progress */
 
-const LABELS = /** @type {Record<string, string>} */ ({ tmad: "T-MAD", patchmatch: "PatchMatch", coarse: "Coarse" });
+/**
+ * Names and words for the methods that this page knows; what else a service offers is shown as the
+ * service puts it.
+ * @returns {Record<string, [string, string]>}
+ */
+const knownMethods = () => ({
+  tmad: ["T-MAD", t("Structure from a network, texture from the rest of your picture.")],
+  patchmatch: ["PatchMatch", t("Copies patches from the rest of your picture, without a network.")],
+  coarse: [t("Coarse"), t("Structure from the network only: smooth, without texture.")],
+});
 
 /** @type {Model[]} */
 let models = [];
@@ -40,6 +49,7 @@ export async function listMethods() {
   models = answer.models.filter((model) => model.supports.includes("inpaint"));
   largestBody = answer.limits?.body_bytes ?? Infinity;
   ui.byId("methods").replaceChildren(...models.map(methodCard));
+  ui.byId("toggle-explain").hidden = !models.some((model) => model.supports.includes("explain"));
 }
 
 /** @param {Model} model */
@@ -54,7 +64,7 @@ function methodCard(model) {
   const title = document.createElement("strong");
   title.textContent = methodLabel(model.name);
   const text = document.createElement("small");
-  text.textContent = t(model.description);
+  text.textContent = knownMethods()[model.name]?.[1] ?? model.description;
   label.append(radio, title, text);
   return label;
 }
@@ -66,7 +76,7 @@ export function chosenMethod() {
 
 /** @param {string} name */
 export function methodLabel(name) {
-  return name === "coarse" ? t("Coarse") : (LABELS[name] ?? name);
+  return knownMethods()[name]?.[0] ?? name;
 }
 
 /** @param {string} name @returns {boolean} Whether a method can say where its texture comes from. */
