@@ -3,6 +3,8 @@
 import { t } from "./i18n.js";
 
 const TOKEN_KEY = "tmad-token";
+/** A service that does not answer a cancellation within this time is left alone. */
+const CANCEL_MS = 2000;
 
 /** @typedef {"tmad" | "coarse" | "patchmatch" | string} Method */
 /** @typedef {{method: Method, seed: number, grow_px: number, format?: string}} Options */
@@ -127,15 +129,19 @@ export async function explain(request, signal, onProgress) {
 async function runJob(path, request, signal, onProgress) {
   const job = newJobId();
   const listening = new AbortController();
-  const cancel = () => {
+  const posting = new AbortController();
+  // The job is cancelled by name first: without its connection it would be gone, and unknown.
+  const cancel = async () => {
     listening.abort();
-    call(`v1/jobs/${job}`, { method: "DELETE", keepalive: true }).catch(() => {});
+    const inTime = AbortSignal.timeout(CANCEL_MS);
+    await call(`v1/jobs/${job}`, { method: "DELETE", signal: inTime }).catch(() => {});
+    posting.abort();
   };
   signal.addEventListener("abort", cancel);
   // Progress is a comfort: where the stream breaks, the answer still comes.
   listen(job, listening.signal, onProgress).catch(() => {});
   try {
-    return await call(`${path}?job=${job}`, { method: "POST", body: form(request), signal });
+    return await call(`${path}?job=${job}`, { method: "POST", body: form(request), signal: posting.signal });
   } finally {
     signal.removeEventListener("abort", cancel);
     listening.abort();
