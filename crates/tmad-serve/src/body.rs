@@ -4,6 +4,7 @@ use crate::config::{Limits, Timeouts};
 use crate::problem::{Code, Problem};
 use crate::queue::Slot;
 use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::convert::Infallible;
@@ -57,7 +58,7 @@ pub(crate) struct Received {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Receives a body. After a refusal, some of the rest is read and thrown away: a connection that
+/// Receives a body that announces `declared` bytes, 0 if none. After a refusal, some of the rest is read and thrown away: a connection that
 /// is closed with unread bytes may take the answer with it.
 ///
 /// # Errors
@@ -66,17 +67,13 @@ pub(crate) struct Received {
 /// [`Code::BodyTimeout`], or [`Code::LengthInvalid`] when the connection fails.
 pub(crate) async fn receive(
     mut body: Body,
-    declared: Option<usize>,
+    declared: usize,
     budget: &Budget,
     limits: &Limits,
     timeouts: &Timeouts,
 ) -> Result<Received, Problem> {
-    if declared.is_some_and(|declared| declared > limits.body_bytes) {
-        drain(body).await;
-        return Err(too_large(limits));
-    }
     // Memory that is not written to is not taken yet, so a false length costs nothing.
-    let mut bytes = Vec::with_capacity(declared.unwrap_or(0));
+    let mut bytes = Vec::with_capacity(declared);
     let mut permit = None;
     let start = Instant::now();
     let problem = loop {
@@ -116,17 +113,24 @@ pub(crate) async fn receive(
         bytes.extend_from_slice(&data);
     };
     drop((bytes, permit));
-    drain(body).await;
+    read_and_forget(body).await;
     Err(problem)
 }
 
-fn too_large(limits: &Limits) -> Problem {
+/// The refusal of a body.
+pub(crate) fn too_large(limits: &Limits) -> Problem {
     let detail = format!("a body may have {} bytes at most", limits.body_bytes);
     Problem::new(Code::TooLarge, detail)
 }
 
-/// Reads and forgets what comes soon.
-pub(crate) async fn drain(mut body: Body) {
+/// After a refusal: reads and forgets what comes soon, unless the client waits to be asked for it.
+pub(crate) async fn drain(headers: &HeaderMap, body: Body) {
+    if !headers.contains_key(header::EXPECT) {
+        read_and_forget(body).await;
+    }
+}
+
+async fn read_and_forget(mut body: Body) {
     let read = async {
         let mut total = 0;
         while let Some(Ok(frame)) = body.frame().await {

@@ -141,10 +141,12 @@ pub enum ServeError {
 }
 
 impl Config {
+    /// What [`Server::bind`](crate::Server::bind) checks first.
+    ///
     /// # Errors
     ///
     /// If the service would be unsafe or useless.
-    pub(crate) fn check(&self) -> Result<(), ServeError> {
+    pub fn check(&self) -> Result<(), ServeError> {
         if let Some(token) = &self.token {
             if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err(ServeError::Token);

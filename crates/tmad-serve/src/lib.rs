@@ -31,6 +31,8 @@ mod jobs;
 mod metrics;
 mod models;
 mod multipart;
+#[cfg(test)]
+mod mutation_tests;
 mod page;
 mod problem;
 mod queue;

@@ -249,4 +249,22 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_documents_list_all_codes() {
+        let openapi: serde_json::Value =
+            serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let listed = &openapi["components"]["schemas"]["Problem"]["properties"]["code"]["enum"];
+        let listed: HashSet<_> = (listed.as_array().unwrap().iter())
+            .map(|code| code.as_str().unwrap())
+            .collect();
+        assert_eq!(listed, Code::ALL.iter().map(|code| code.name()).collect());
+        let text = include_str!("../../../docs/api.md");
+        for code in Code::ALL {
+            let start = format!("| {} | ", code.status().as_u16());
+            let row = text.lines().find(|line| line.starts_with(&start));
+            let name = format!("`{}`", code.name());
+            assert!(row.is_some_and(|row| row.contains(&name)), "{name}");
+        }
+    }
 }

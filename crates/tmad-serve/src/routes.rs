@@ -1,7 +1,7 @@
 //! What is where, and what happens around every request.
 
 use crate::access::{Access, allow_origin, is_preflight};
-use crate::body::Budget;
+use crate::body::{Budget, drain};
 use crate::config::{Config, ServeError};
 use crate::events;
 use crate::jobs::Jobs;
@@ -165,7 +165,8 @@ async fn around(State(service): State<Arc<Service>>, request: Request, next: Nex
     let preflight = is_preflight(&method, request.headers());
 
     let mut response = if let Err(problem) = admit(&service, &route, preflight, &request) {
-        crate::body::drain(request.into_body()).await;
+        let (head, body) = request.into_parts();
+        drain(&head.headers, body).await;
         problem.into_response()
     } else if preflight && origin.is_some() {
         StatusCode::NO_CONTENT.into_response()
@@ -221,7 +222,7 @@ fn admit(
 ) -> Result<(), Problem> {
     let headers = request.headers();
     service.access.check_host(headers)?;
-    let is_api = route.starts_with("/v1/") || route == "/metrics";
+    let is_api = request.uri().path().starts_with("/v1/") || route == "/metrics";
     if !is_api {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! The way of a request: received, understood, queued, worked on, answered.
 
-use crate::body::{Received, SlotBody, drain, receive};
+use crate::body::{Received, SlotBody, drain, receive, too_large};
 use crate::form::{self, Submission};
 use crate::jobs::Job;
 use crate::models::Operation;
@@ -31,17 +31,19 @@ pub(crate) async fn submit(
     let guard = match service.jobs.start(job_name(&head)) {
         Ok(guard) => guard,
         Err(problem) => {
-            drain(body).await;
+            drain(&head.headers, body).await;
             return problem.into_response();
         }
     };
     let job = &guard.job;
     let answered = tokio::select! {
-        answered = answer(&service, operation, &head, body, job) => answered,
+        // First the end: whatever the work says after it has been stopped is not the reason.
+        biased;
         code = job.ended() => Err(Problem::new(code, match code {
             Code::ShuttingDown => "the service stopped before the work was done",
             _ => "the job was cancelled",
         })),
+        answered = answer(&service, operation, &head, body, job) => answered,
     };
     match answered {
         Ok((answer, queued, slot)) => {
@@ -71,7 +73,7 @@ async fn answer(
     let (boundary, declared) = match check_head(service, &head.headers) {
         Ok(checked) => checked,
         Err(problem) => {
-            drain(body).await;
+            drain(&head.headers, body).await;
             return Err(problem);
         }
     };
@@ -102,7 +104,7 @@ async fn answer(
 }
 
 /// What can be refused before the body has arrived; otherwise its boundary and its length.
-fn check_head(service: &Service, headers: &HeaderMap) -> Result<(String, Option<usize>), Problem> {
+fn check_head(service: &Service, headers: &HeaderMap) -> Result<(String, usize), Problem> {
     service.check_open()?;
     if headers.contains_key(header::CONTENT_ENCODING) {
         let detail = "send the body as it is; pictures are compressed already";
@@ -126,7 +128,11 @@ fn check_head(service: &Service, headers: &HeaderMap) -> Result<(String, Option<
     // What is no number has been refused by the HTTP library; what is too large for usize is too
     // large for us.
     let declared = text(header::CONTENT_LENGTH).map(|n| n.parse().unwrap_or(usize::MAX));
-    Ok((boundary, declared))
+    let limits = &service.config.limits;
+    if declared.is_some_and(|declared| declared > limits.body_bytes) {
+        return Err(too_large(limits));
+    }
+    Ok((boundary, declared.unwrap_or(0)))
 }
 
 /// Queues the work and waits for its result. Dropping this takes it out of the queue, and asks

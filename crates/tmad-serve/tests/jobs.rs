@@ -5,13 +5,14 @@ mod common;
 use common::client::{Client, FORM, Reply, form, request};
 use common::{Gate, TestServer, config, decode, encode, eventually, mask, numbered};
 use inpaint_core::image::ImageFormat;
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use tmad_serve::{Config, Timeouts};
+use tmad_serve::{Config, Model, Timeouts};
 
 const JOB: &str = "job-0123456789abcdef";
 
@@ -334,4 +335,44 @@ fn the_end_is_not_put_off_for_ever() {
     server.join();
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(gate.cancelled.load(SeqCst), 1);
+}
+
+#[test]
+fn a_method_that_panics_costs_its_own_client_only() {
+    struct Panics;
+    impl Inpainter for Panics {
+        fn name(&self) -> &str {
+            "panics"
+        }
+
+        fn inpaint(&self, _: &RgbImage, _: &Mask, _: &Control) -> Result<RgbImage, InpaintError> {
+            // Without the message that a panic would print.
+            std::panic::resume_unwind(Box::new("on purpose"))
+        }
+    }
+    let panics = Model::inpainter(Arc::new(Panics), "breaks its contract");
+    let corner = Model::inpainter(Arc::new(common::Corner), "the colour of the first pixel");
+    let config = Config {
+        workers: 1,
+        ..config()
+    };
+    let server = TestServer::start(config, vec![corner, panics]);
+    let image = encode(&numbered(5, 12, 12), ImageFormat::Png);
+    let mask = mask(12, 12);
+    for (method, status) in [
+        ("panics", 500),
+        ("corner", 200),
+        ("panics", 500),
+        ("corner", 200),
+    ] {
+        let options = format!(r#"{{"method":"{method}"}}"#);
+        let fields = [
+            ("image", &image[..]),
+            ("mask", &mask),
+            ("options", options.as_bytes()),
+        ];
+        let reply = common::client::post(server.addr, "/v1/inpaint", &fields);
+        assert_eq!(reply.status, status);
+    }
+    assert_eq!(metric(server.addr, "tmad_queue_running "), 0.0);
 }

@@ -263,6 +263,12 @@ fn large_and_endless_bodies_are_refused() {
     client.send_head("POST", "/v1/inpaint", &headers).unwrap();
     assert_problem(&client.reply().unwrap(), 413, "too_large");
 
+    // A client that asks before it sends is told so without a 100.
+    let mut client = Client::connect(server.addr).unwrap();
+    let headers = [FORM, "Content-Length: 2000000", "Expect: 100-continue"];
+    client.send_head("POST", "/v1/inpaint", &headers).unwrap();
+    assert_problem(&client.reply().unwrap(), 413, "too_large");
+
     let mut client = Client::connect(server.addr).unwrap();
     let headers = [FORM, "Transfer-Encoding: chunked"];
     client.send_head("POST", "/v1/inpaint", &headers).unwrap();
@@ -428,6 +434,7 @@ fn a_token_is_needed_where_one_is_set() {
     for path in [
         "/v1/models",
         "/v1/openapi.json",
+        "/v1/nothing",
         "/metrics",
         "/v1/jobs/0123456789abcdef/events",
     ] {

@@ -83,17 +83,24 @@ enum LogFormat {
 /// on.
 pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<()> {
     let config = config(args);
+    // Before the weights are loaded, which takes a while.
+    config.check().map_err(explained)?;
     if !terminal.is_quiet() {
         log_to_stderr(args.log);
     }
     args.engine.limit_threads()?;
     let models = models(&args.engine)?;
-    let served = tmad_serve::run(config, models, |addr| {
+    tmad_serve::run(config, models, |addr| {
         terminal.note(format_args!(
             "tmad is served at http://{addr} (Ctrl-C stops it)"
         ));
-    });
-    served.map_err(|error| match error {
+    })
+    .map_err(explained)
+}
+
+/// In the words of the command line.
+fn explained(error: ServeError) -> anyhow::Error {
+    match error {
         ServeError::Public(addr) => UsageError(format!(
             "{addr} can be reached from other machines, so anyone could use the service; set \
              TMAD_TOKEN or --token, or add --allow-public"
@@ -101,7 +108,7 @@ pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<()> {
         .into(),
         ServeError::Token | ServeError::Origin(_) => UsageError(error.to_string()).into(),
         error => error.into(),
-    })
+    }
 }
 
 fn config(args: &ServeArgs) -> Config {
