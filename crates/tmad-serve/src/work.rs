@@ -147,7 +147,7 @@ fn fill(
             method.inpaint(rgb, mask, control).map(Product::Filled)
         }
         (Operation::Refine, Some(method), Some(guess)) => method
-            .refine(rgb, guess, mask, control)
+            .refine(rgb, &guess.to_rgb(), mask, control)
             .map(Product::Filled),
         (Operation::Explain, Some(method), _) => {
             method.explain(rgb, mask, control).map(Product::Explained)
