@@ -5,6 +5,7 @@
 //! resolution, and each time the texture memory and the patch synthesis network of that scale
 //! replace what doubling blurred.
 
+use crate::detail;
 use crate::model::{Inputs, Model, ModelConfig};
 use crate::patches::{Position, assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
@@ -128,7 +129,15 @@ impl TMad {
         let completed = if self.coarse_only {
             guess
         } else {
-            self.synthesise_in_chunks(guess, &inputs, step, control, trace)?
+            let completed =
+                self.synthesise_in_chunks(guess.clone(), &inputs, step, control, trace)?;
+            if is_first || !self.model.config().synthesis.candidate_detail {
+                completed
+            } else {
+                // The level before has decided everything that its pixels can show; taking more
+                // over again would add the same detail at every scale.
+                guess.clone() + detail::finest(completed - guess)
+            }
         };
         let mut images = tensor_to_images(completed);
         composite(&picture.image, &images.remove(0), &picture.mask)
