@@ -52,6 +52,24 @@ impl EngineArgs {
         Ok(())
     }
 
+    /// The device.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    pub fn open_device(&self) -> Result<Device> {
+        self.device.open()
+    }
+
+    /// T-MAD with the weights asked for, on `device`.
+    ///
+    /// # Errors
+    ///
+    /// If the weights cannot be used.
+    pub fn load_tmad(&self, device: &Device) -> Result<TMad> {
+        load_tmad(self.weights.as_deref(), device)
+    }
+
     /// Makes a method ready to run.
     ///
     /// # Errors

@@ -165,7 +165,19 @@ impl Model {
     ///
     /// If the sizes in `config` do not fit together.
     pub fn new(config: &ModelConfig, seed: u64, device: &Device) -> Self {
-        let mut init = Initializer::new(seed, device);
+        Self::initialised(config, Initializer::new(seed, device))
+    }
+
+    /// Without weights, that is, with zeros, for those of a file.
+    ///
+    /// # Panics
+    ///
+    /// As [`Model::new`].
+    pub fn unloaded(config: &ModelConfig, device: &Device) -> Self {
+        Self::initialised(config, Initializer::zeros(device))
+    }
+
+    fn initialised(config: &ModelConfig, mut init: Initializer) -> Self {
         Self {
             coarse: Coarse::new(&config.coarse, &mut init),
             theta: Embedding::new(&config.memory, &mut init),

@@ -67,7 +67,7 @@ impl TMad {
             serde_json::from_str(config).map_err(|error| metadata_error(error.to_string()))?;
         config.check().map_err(metadata_error)?;
         Ok(Self {
-            model: file.load(Model::new(&config, 0, device))?,
+            model: file.load(Model::unloaded(&config, device))?,
             metadata: file.metadata().clone(),
             device: device.clone(),
             coarse_only: false,

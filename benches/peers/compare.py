@@ -1,0 +1,278 @@
+"""`tmad bench` against PyTorch and ONNX Runtime, on the same weights and pictures, in one run.
+
+    python benches/peers/compare.py target/release/tmad
+
+Checks first that all of them compute the same. Every figure is a median of medians over rounds in which
+the contestants take turns, so that the machine's moods hit all of them. Peers run in the memory layout
+and with the formulation of CARAFE that suits each best.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from safetensors.torch import load_file
+
+import network
+
+CASES = [
+    ("256 x 256, 16 patches", "256x256", "128x128"),
+    ("768 x 512, 16 patches", "768x512", "128x128"),
+    ("768 x 512, 96 patches", "768x512", "384x256"),
+]
+TOLERANCE = 1e-3
+
+
+def median_ms(run, seconds, least=3):
+    """Median of warm runs."""
+    run()
+    times = []
+    end = time.perf_counter() + seconds
+    while len(times) < least or time.perf_counter() < end:
+        start = time.perf_counter()
+        run()
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+class Binary:
+    def __init__(self, path, weights):
+        self.command = [path, "bench", "--json", *weights]
+
+    def bench(self, size, hole, threads, *options):
+        command = [*self.command, "--size", size, "--hole", hole, "--threads", str(threads), *options]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+class Case:
+    """One picture: the same inputs for everyone."""
+
+    def __init__(self, binary, title, size, hole, folder):
+        self.title, self.size, self.hole = title, size, hole
+        binary.bench(size, hole, 2, "--runs", "1", "--dump", folder)
+        self.tensors = load_file(Path(folder) / "bench.safetensors")
+        model, config = network.load(Path(folder) / "weights.safetensors")
+        t = self.tensors
+        self.forward = network.Forward(model, config, t["cells"], t["windows"], t["mask"])
+        self.inputs = t["image"], t["mask"], t["prior"]
+        self.exports = {}
+
+    def check(self, name, completed):
+        error = (torch.as_tensor(completed) - self.tensors["completed"]).abs().max().item()
+        if not error < TOLERANCE:
+            sys.exit(f"{self.title}: {name} differs from the binary by {error:.2e}")
+        print(f"  {name}: largest difference to the binary {error:.1e}")
+
+    def eager(self, layout):
+        forward = self.forward.to(memory_format=layout)
+        inputs = [x.contiguous(memory_format=layout) for x in self.inputs]
+
+        def run():
+            with torch.inference_mode():
+                return forward(*inputs)
+
+        return run
+
+    def session(self, carafe, threads, folder):
+        if carafe not in self.exports:
+            network.use_carafe(carafe)
+            path = Path(folder) / f"{carafe}.onnx"
+            forward = self.forward.to(memory_format=torch.contiguous_format)
+            with torch.no_grad():
+                torch.onnx.export(
+                    forward,
+                    self.inputs,
+                    path,
+                    input_names=["image", "mask", "prior"],
+                    output_names=["completed", "patches", "ranking"],
+                    opset_version=18,
+                    dynamo=False,
+                )
+            self.exports[carafe] = path
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(
+            self.exports[carafe], options, providers=["CPUExecutionProvider"]
+        )
+        names = [i.name for i in session.get_inputs()]
+        feed = {n: x.numpy() for n, x in zip(["image", "mask", "prior"], self.inputs) if n in names}
+        return lambda: session.run(["completed"], feed)
+
+
+LAYOUTS = {"NCHW": torch.contiguous_format, "channels-last": torch.channels_last}
+
+
+def training(case, layout):
+    """Forward and backward of the coarse network and of the patch networks, as the binary does it."""
+    forward = case.forward.to(memory_format=layout)
+    _, mask, prior = (x.contiguous(memory_format=layout) for x in case.inputs)
+    tensors = case.tensors
+    flat = tensors["guess"].flatten(2)[0]
+    context = forward.cut(flat, forward.contexts[:16], 3 * network.SIDE)
+    if forward.has_mask_plane:
+        plane = forward.cut(tensors["mask"].flatten(2)[0], forward.contexts[:16], 3 * network.SIDE)
+        context = torch.cat([context, plane], 1)
+    memory = forward.cut(flat, forward.windows, network.SIDE)
+    candidates = memory[tensors["ranking"][:16]].flatten(1, 2)
+    context, candidates = (x.contiguous(memory_format=layout) for x in (context, candidates))
+
+    def step(run):
+        def backward():
+            forward.zero_grad(set_to_none=True)
+            run().mean().backward()
+
+        return backward
+
+    return {
+        "coarse": step(lambda: forward.model.coarse(prior, mask)),
+        "synthesis": step(lambda: forward.synthesise(context, candidates)),
+    }
+
+
+def conv(layer):
+    """A convolution with leaky ReLU, channels-last, as a network runs it."""
+    s = layer
+    shape = s["batch"], s["in_channels"], s["height"], s["width"]
+    x = torch.rand(shape).sub_(0.5).contiguous(memory_format=torch.channels_last)
+    module = torch.nn.Conv2d(
+        s["in_channels"],
+        s["out_channels"],
+        s["kernel"],
+        s["stride"],
+        s["dilation"] * (s["kernel"] - 1) // 2,
+        s["dilation"],
+    ).to(memory_format=torch.channels_last)
+
+    def run():
+        with torch.inference_mode():
+            return network.leaky(module(x))
+
+    return run
+
+
+def row(name, ours, peers):
+    best = min(peers, key=peers.get)
+    each = ", ".join(f"{peer} {ms:.1f}" for peer, ms in peers.items())
+    print(f"| {name} | {ours:.1f} | {each} | {peers[best] / ours:.2f}× ({best}) |", flush=True)
+    return peers[best] / ours
+
+
+def compare_forward(binary, cases, threads, rounds, folder):
+    print(f"\n{threads} threads, whole forward, ms:\n\n| case | tmad | peers | against the fastest |")
+    print("|---|---:|---|---:|")
+    torch.set_num_threads(threads)
+    for number, case in enumerate(cases):
+        runs = {}
+        for carafe in network.CARAFE:
+            exported = Path(folder) / f"export{number}"
+            exported.mkdir(exist_ok=True)
+            runs["ONNX Runtime", carafe] = None, case.session(carafe, threads, exported)
+            for name, layout in LAYOUTS.items():
+                runs[f"PyTorch {name}", carafe] = carafe, layout
+        ours, times = [], {key: [] for key in runs}
+        for _ in range(rounds):
+            ours.append(binary.bench(case.size, case.hole, threads)["forward_ms"])
+            for key, (carafe, run) in runs.items():
+                if carafe:
+                    network.use_carafe(carafe)
+                    run = case.eager(run)
+                times[key].append(median_ms(run, 1.0))
+        best = {}
+        for (peer, _), values in times.items():
+            best[peer] = min(best.get(peer, float("inf")), statistics.median(values))
+        row(case.title, statistics.median(ours), best)
+
+
+def compare_training(binary, case, threads, rounds):
+    print(f"\n{threads} threads, forward and backward, ms:\n\n| network | tmad | peers | against the fastest |")
+    print("|---|---:|---|---:|")
+    torch.set_num_threads(threads)
+    ours, times = {}, {}
+    for _ in range(rounds):
+        report = binary.bench(case.size, case.hole, threads, "--train", "--runs", "9")
+        for name, measured in report["training"].items():
+            ours.setdefault(name, []).append(measured["ms"])
+        for carafe in network.CARAFE:
+            network.use_carafe(carafe)
+            for layout_name, layout in LAYOUTS.items():
+                for name, run in training(case, layout).items():
+                    key = name, layout_name, carafe
+                    times.setdefault(key, []).append(median_ms(run, 1.0))
+    for name, values in ours.items():
+        best = {}
+        for (network_name, layout, _), ms in times.items():
+            if network_name == name:
+                peer = f"PyTorch {layout}"
+                best[peer] = min(best.get(peer, float("inf")), statistics.median(ms))
+        row(name, statistics.median(values), best)
+
+
+def compare_layers(binary, case, threads, rounds):
+    print(f"\n{threads} threads, convolutions, GFLOP/s:\n")
+    print("| count | shape | tmad | PyTorch channels-last | ratio |\n|---:|---|---:|---:|---:|")
+    torch.set_num_threads(threads)
+    ours, theirs, layers = {}, {}, {}
+    for _ in range(rounds):
+        for layer in binary.bench(case.size, case.hole, threads, "--layers")["layers"]:
+            key = "{batch}× {in_channels}→{out_channels} {height}×{width} k{kernel} s{stride} d{dilation}"
+            key = key.format(**layer)
+            layers[key] = layer
+            ours.setdefault(key, []).append(layer["ms"])
+            theirs.setdefault(key, []).append(median_ms(conv(layer), 0.15, 5))
+    for key, layer in layers.items():
+        mine, other = statistics.median(ours[key]), statistics.median(theirs[key])
+        gflop = 1e-6 * network.num_flops(layer)
+        print(
+            f"| {layer['count']} | {key} | {gflop / mine:.0f} | {gflop / other:.0f} | {other / mine:.2f}× |",
+            flush=True,
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binary", help="tmad, built with --release")
+    parser.add_argument("--weights", help="a weights file instead of the paper's sizes with random weights")
+    parser.add_argument("--shipped", action="store_true", help="the weights inside the binary")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)))
+    parser.add_argument("--only", choices=["forward", "training", "layers"], nargs="+")
+    args = parser.parse_args()
+    weights = ["--weights", args.weights] if args.weights else [] if args.shipped else ["--paper"]
+    parts = args.only or ["forward", "training", "layers"]
+    binary = Binary(str(Path(args.binary).resolve()), weights)
+    print(f"PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}")
+    with tempfile.TemporaryDirectory() as folder:
+        cases = []
+        for number in args.cases:
+            title, size, hole = CASES[number]
+            cases.append(Case(binary, title, size, hole, f"{folder}/{number}"))
+            print(title)
+            for name, layout in LAYOUTS.items():
+                cases[-1].check(f"PyTorch {name}", cases[-1].eager(layout)()[0])
+            if "forward" in parts:
+                Path(f"{folder}/export{len(cases) - 1}").mkdir(exist_ok=True)
+                run = cases[-1].session("matmul", 2, f"{folder}/export{len(cases) - 1}")
+                cases[-1].check("ONNX Runtime", run()[0])
+        for threads in args.threads:
+            if "forward" in parts:
+                compare_forward(binary, cases, threads, args.rounds, folder)
+            if "training" in parts:
+                compare_training(binary, cases[0], threads, args.rounds)
+            if "layers" in parts:
+                compare_layers(binary, cases[0], threads, args.rounds)
+
+
+if __name__ == "__main__":
+    main()
