@@ -1,13 +1,15 @@
 //! The whole of T-MAD on one screen: [`Model::forward`].
 
 use crate::coarse::{Coarse, CoarseConfig, Prior};
+use crate::detail;
 use crate::layers::Initializer;
-use crate::patch_synthesis::{Backbone, FeatureEncoder, PatchSynthesisConfig};
+use crate::patch_synthesis::{Backbone, CandidateFeatures, FeatureEncoder, PatchSynthesisConfig};
 use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
 use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use crate::texture_memory::{
-    Candidates, Embedding, MemoryConfig, memory_windows, retrieve, sample_windows, scores,
+    Candidates, Embedding, Keys, MemoryConfig, memory_windows, retrieve, sample_windows,
 };
+use crate::tiles::Tiles;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use inpaint_core::random::stream;
@@ -116,6 +118,17 @@ impl<'a> Inputs<'a> {
             prior,
         }
     }
+
+    /// The same without autodiff.
+    #[must_use]
+    pub fn inner(&self) -> Self {
+        Self {
+            image: self.image.clone().inner(),
+            mask: self.mask.clone().inner(),
+            masks: self.masks.clone(),
+            prior: self.prior.clone().inner(),
+        }
+    }
 }
 
 /// Where the hole's patches and the memory's windows lie.
@@ -132,8 +145,8 @@ pub struct Layout {
 pub struct Memory {
     /// The windows, `[N, 3, k, k]`.
     pub patches: Tensor<4>,
-    /// Their embeddings φ, `[N, dimensions]`.
-    pub keys: Tensor<2>,
+    /// What they are found by, in parts: together they would be the largest tensor of all.
+    pub keys: Vec<Keys>,
 }
 
 /// What the patch networks make of a coarse guess.
@@ -165,7 +178,10 @@ impl Model {
     ///
     /// If the sizes in `config` do not fit together.
     pub fn new(config: &ModelConfig, seed: u64, device: &Device) -> Self {
-        Self::initialised(config, Initializer::new(seed, device))
+        // Both embeddings start as the same one: independent random features would make the
+        // first retrievals, and with them the first lessons of PSNet, arbitrary.
+        let embeddings = || Initializer::new(stream(seed, 1), device);
+        Self::initialised(config, Initializer::new(seed, device), embeddings)
     }
 
     /// Without weights, that is, with zeros, for those of a file.
@@ -174,20 +190,31 @@ impl Model {
     ///
     /// As [`Model::new`].
     pub fn unloaded(config: &ModelConfig, device: &Device) -> Self {
-        Self::initialised(config, Initializer::zeros(device))
+        let zeros = || Initializer::zeros(device);
+        Self::initialised(config, zeros(), zeros)
     }
 
-    fn initialised(config: &ModelConfig, mut init: Initializer) -> Self {
+    fn initialised<'a>(
+        config: &ModelConfig,
+        mut init: Initializer,
+        embeddings: impl Fn() -> Initializer<'a>,
+    ) -> Self {
+        let embedding = || Embedding::new(&config.memory, &mut embeddings());
         Self {
             coarse: Coarse::new(&config.coarse, &mut init),
-            theta: Embedding::new(&config.memory, &mut init),
-            phi: Embedding::new(&config.memory, &mut init),
+            theta: embedding(),
+            phi: embedding(),
             feature_encoder: FeatureEncoder::new(
                 &config.synthesis,
                 config.memory.num_candidates,
                 &mut init,
             ),
-            backbone: Backbone::new(&config.synthesis, config.patch_px, &mut init),
+            backbone: Backbone::new(
+                &config.synthesis,
+                config.patch_px,
+                config.memory.num_candidates,
+                &mut init,
+            ),
             config: config.clone(),
         }
     }
@@ -294,13 +321,11 @@ impl Model {
             .step_by(CHUNK)
             .map(|start| {
                 let count = CHUNK.min(windows.len() - start);
-                self.phi.forward(patches.clone().narrow(0, start, count))
+                let phi = self.phi.forward(patches.clone().narrow(0, start, count));
+                Keys::new(phi, self.config.memory.temperature)
             })
             .collect();
-        Memory {
-            patches,
-            keys: Tensor::cat(keys, 0),
-        }
+        Memory { patches, keys }
     }
 
     /// Retrieves candidates for hole cells and synthesises their patches.
@@ -318,34 +343,80 @@ impl Model {
         cells: &[Position],
         memories: &[Memory],
     ) -> (Tensor<4>, Vec<Candidates>) {
-        let side = self.config.patch_px;
-        let hole_patches = extract(guess, cells, side);
-        let theta = self.theta.forward(hole_patches.clone());
+        let candidates = self.retrieve_cells(guess, cells, memories);
+        let patches = self.synthesise_from(guess, mask, cells, &candidates);
+        (patches, candidates)
+    }
+
+    /// The first half of [`Model::synthesise_cells`]: candidates for hole cells.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn retrieve_cells(
+        &self,
+        guess: &Tensor<4>,
+        cells: &[Position],
+        memories: &[Memory],
+    ) -> Vec<Candidates> {
+        let hole_patches = extract(guess, cells, self.config.patch_px);
+        let theta = self.theta.forward(hole_patches);
         let mut first = 0;
-        let candidates: Vec<_> = cells
+        cells
             .chunk_by(|a, b| a.image == b.image)
             .map(|run| {
                 let memory = &memories[run[0].image];
                 let theta = theta.clone().narrow(0, first, run.len());
                 first += run.len();
-                let scores = scores(theta, memory.keys.clone(), self.config.memory.temperature);
+                let scores = memory.keys.iter().map(|keys| keys.scores(theta.clone()));
+                let scores = Tensor::cat(scores.collect(), 1);
                 retrieve(scores, memory.patches.clone(), &self.config.memory)
             })
-            .collect();
-        let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
-        let features = self.feature_encoder.forward(Tensor::cat(retrieved, 0));
+            .collect()
+    }
 
-        let context: Vec<_> = cells.iter().map(|c| c.shifted(-(side as i32))).collect();
-        let mut windows = extract(guess, &context, 3 * side);
-        if self.config.synthesis.mask_plane {
-            let mask = extract(mask, &context, 3 * side);
+    /// The second half of [`Model::synthesise_cells`]: patches from candidates.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn synthesise_from(
+        &self,
+        guess: &Tensor<4>,
+        mask: &Tensor<4>,
+        cells: &[Position],
+        candidates: &[Candidates],
+    ) -> Tensor<4> {
+        let side = self.config.patch_px;
+        let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
+        let retrieved = Tensor::cat(retrieved, 0);
+        let features = self.feature_encoder.forward(retrieved.clone());
+
+        let switches = &self.config.synthesis;
+        let tiles = Tiles::new(cells, side, switches.tile_cells);
+        let features = CandidateFeatures {
+            half: tiles.join(features.half),
+            quarter: tiles.join(features.quarter),
+        };
+        let context = tiles.origins.iter().map(|o| o.shifted(-(side as i32)));
+        let context: Vec<_> = context.collect();
+        let window_px = (switches.tile_cells + 2) * side;
+        let mut windows = extract(guess, &context, window_px);
+        if switches.mask_plane {
+            let mask = extract(mask, &context, window_px);
             windows = Tensor::cat(vec![windows, mask], 1);
         }
-        let mut patches = self.backbone.forward(windows, features);
-        if self.config.synthesis.residual_output {
-            patches = patches + hole_patches;
+        let output = tiles.split(self.backbone.forward(windows, features));
+        let num_shares = output.dims()[1] - 3;
+        let mut patches = output.clone().narrow(1, 0, 3);
+        if switches.candidate_detail {
+            let shares = output.narrow(1, 3, num_shares);
+            patches = patches + detail::mixed(detail::all_bands(retrieved), shares);
         }
-        (patches, candidates)
+        if switches.residual_output {
+            patches = patches + extract(guess, cells, side);
+        }
+        patches
     }
 
     /// The truth for [`Synthesis::patches`]: the same cells of the input.

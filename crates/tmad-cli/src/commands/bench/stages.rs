@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use tmad::model::{Inputs, Layout, Memory, Model};
-use tmad::patches::{Position, assemble, extract, select_hole};
-use tmad::texture_memory::{Candidates, retrieve, scores};
+use tmad::patches::{Position, assemble, select_hole};
+use tmad::texture_memory::Candidates;
 
 /// The stages, in the order in which they run.
 pub const NAMES: [&str; 4] = ["coarse", "memory", "synthesis", "rest"];
@@ -74,25 +74,9 @@ impl<'a> Stages<'a> {
         self.model.remember(guess, &self.layout.windows[0])
     }
 
-    fn retrieve(&self, guess: &Tensor<4>, memory: &Memory, cells: &[Position]) -> Candidates {
-        let config = self.model.config();
-        let hole_patches = extract(guess, cells, config.patch_px);
-        let theta = self.model.theta.forward(hole_patches);
-        let scores = scores(theta, memory.keys.clone(), config.memory.temperature);
-        retrieve(scores, memory.patches.clone(), &config.memory)
-    }
-
-    /// The backbone's input.
-    fn context(&self, guess: &Tensor<4>, cells: &[Position]) -> Tensor<4> {
-        let config = self.model.config();
-        let side = config.patch_px;
-        let around: Vec<_> = cells.iter().map(|c| c.shifted(-(side as i32))).collect();
-        let windows = extract(guess, &around, 3 * side);
-        if !config.synthesis.mask_plane {
-            return windows;
-        }
-        let mask = extract(&self.inputs.mask, &around, 3 * side);
-        Tensor::cat(vec![windows, mask], 1)
+    fn retrieve(&self, guess: &Tensor<4>, memory: &Memory, cells: &[Position]) -> Vec<Candidates> {
+        let memories = std::slice::from_ref(memory);
+        self.model.retrieve_cells(guess, cells, memories)
     }
 
     fn assemble(&self, patches: Tensor<4>) -> Tensor<4> {
@@ -112,11 +96,8 @@ impl<'a> Stages<'a> {
     pub fn timed(&self, runs: u16, whole: Measured) -> BTreeMap<&'static str, Measured> {
         let guess = self.guess();
         let memory = self.remember(&guess);
-        let contexts: Vec<_> = (self.chunks())
-            .map(|chunk| {
-                let candidates = self.retrieve(&guess, &memory, chunk).patches;
-                (self.context(&guess, chunk), candidates)
-            })
+        let retrieved: Vec<_> = (self.chunks())
+            .map(|chunk| self.retrieve(&guess, &memory, chunk))
             .collect();
         let coarse = Measured::median_of(runs, || drop(black_box(self.guess())));
         let remember_and_ask = Measured::median_of(runs, || {
@@ -126,9 +107,9 @@ impl<'a> Stages<'a> {
             }
         });
         let synthesis = Measured::median_of(runs, || {
-            for (context, candidates) in &contexts {
-                let features = self.model.feature_encoder.forward(candidates.clone());
-                black_box(self.model.backbone.forward(context.clone(), features));
+            let mask = &self.inputs.mask;
+            for (chunk, candidates) in self.chunks().zip(&retrieved) {
+                black_box(self.model.synthesise_from(&guess, mask, chunk, candidates));
             }
         });
         let stages = [coarse, remember_and_ask, synthesis];
@@ -154,8 +135,11 @@ pub fn training(model: &Model, stages: &Stages, runs: u16) -> BTreeMap<&'static 
     let guess = stages.guess();
     let memory = stages.remember(&guess);
     let on_device = |tensor: Tensor<4>| Tensor::from_data(tensor.into_data(), &device);
-    let candidates = on_device(stages.retrieve(&guess, &memory, cells).patches);
-    let context = on_device(stages.context(&guess, cells));
+    let mut candidates = stages.retrieve(&guess, &memory, cells);
+    for candidates in &mut candidates {
+        candidates.patches = on_device(candidates.patches.clone());
+    }
+    let guess = on_device(guess);
     let prior = on_device(stages.inputs.prior.clone());
     let mask = on_device(stages.inputs.mask.clone());
     let coarse = Measured::median_of(runs, || {
@@ -163,8 +147,7 @@ pub fn training(model: &Model, stages: &Stages, runs: u16) -> BTreeMap<&'static 
         black_box(output.mean().backward());
     });
     let synthesis = Measured::median_of(runs, || {
-        let features = model.feature_encoder.forward(candidates.clone());
-        let output = model.backbone.forward(context.clone(), features);
+        let output = model.synthesise_from(&guess, &mask, cells, &candidates);
         black_box(output.mean().backward());
     });
     BTreeMap::from([("coarse", coarse), ("synthesis", synthesis)])
