@@ -9,7 +9,6 @@ and with the formulation of CARAFE that suits each best.
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -17,12 +16,17 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
-import torch
-from safetensors.torch import load_file
+import avx2
 
-import network
+# Before anything is imported that asks the processor.
+if "--avx2" in sys.argv:
+    avx2.restart(sys.argv[sys.argv.index("--avx2") + 1])
+
+import onnxruntime  # noqa: E402
+import torch  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+import network  # noqa: E402
 
 CASES = [
     ("256 x 256, 16 patches", "256x256", "128x128"),
@@ -247,12 +251,14 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)))
+    parser.add_argument("--avx2", metavar="DIR", help="limit everyone to AVX2; needs an empty folder")
     parser.add_argument("--only", choices=["forward", "training", "layers"], nargs="+")
     args = parser.parse_args()
     weights = ["--weights", args.weights] if args.weights else [] if args.shipped else ["--paper"]
     parts = args.only or ["forward", "training", "layers"]
     binary = Binary(str(Path(args.binary).resolve()), weights)
-    print(f"PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}")
+    capability = torch.backends.cpu.get_cpu_capability()
+    print(f"PyTorch {torch.__version__} ({capability}), ONNX Runtime {onnxruntime.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         cases = []
         for number in args.cases:

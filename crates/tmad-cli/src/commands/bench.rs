@@ -178,11 +178,12 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         report.layers = layers::measure(&record, args.runs);
     }
     if args.train {
+        let device = device.autodiff();
         let trained = match args.paper {
-            true => Model::new(&paper, args.seed, &device.autodiff()),
-            false => (args.engine.load_tmad(&device.autodiff())?.model()).clone(),
+            true => Model::new(&paper, args.seed, &device),
+            false => args.engine.load_tmad(&device)?.model().clone(),
         };
-        report.training = stages::training(&trained, &stages, args.runs);
+        report.training = stages::training(&trained, &device, &stages, args.runs);
     }
     let mut out = io::stdout().lock();
     if args.json {

@@ -1,8 +1,7 @@
 //! A forward pass in its parts.
 
 use super::Measured;
-use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use tmad::model::{Inputs, Layout, Memory, Model};
@@ -128,13 +127,18 @@ impl<'a> Stages<'a> {
 
 /// Forward and backward pass of the coarse network on the picture, and of the patch synthesis
 /// network on the hole's patches, at most 16, with the mean of the output as loss.
-pub fn training(model: &Model, stages: &Stages, runs: u16) -> BTreeMap<&'static str, Measured> {
+/// `device` is the model's, with autodiff.
+pub fn training(
+    model: &Model,
+    device: &Device,
+    stages: &Stages,
+    runs: u16,
+) -> BTreeMap<&'static str, Measured> {
     const NUM_PATCHES: usize = 16;
-    let device = model.coarse.devices()[0].clone();
     let cells = &stages.layout.cells[..NUM_PATCHES.min(stages.layout.cells.len())];
     let guess = stages.guess();
     let memory = stages.remember(&guess);
-    let on_device = |tensor: Tensor<4>| Tensor::from_data(tensor.into_data(), &device);
+    let on_device = |tensor: Tensor<4>| Tensor::from_data(tensor.into_data(), device);
     let mut candidates = stages.retrieve(&guess, &memory, cells);
     for candidates in &mut candidates {
         candidates.patches = on_device(candidates.patches.clone());
