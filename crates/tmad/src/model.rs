@@ -348,6 +348,29 @@ impl Model {
         (patches, candidates)
     }
 
+    /// The tiles in which cells are synthesised.
+    pub(crate) fn tiles(&self, cells: &[Position]) -> Tiles {
+        Tiles::new(
+            cells,
+            self.config.patch_px,
+            self.config.synthesis.tile_cells,
+        )
+    }
+
+    /// As [`Model::synthesise_cells`], with the tiles that the cells belong to.
+    pub(crate) fn synthesise_tiles(
+        &self,
+        guess: &Tensor<4>,
+        mask: &Tensor<4>,
+        cells: &[Position],
+        tiles: &Tiles,
+        memories: &[Memory],
+    ) -> (Tensor<4>, Vec<Candidates>) {
+        let candidates = self.retrieve_cells(guess, cells, memories);
+        let patches = self.patches_of(guess, mask, cells, tiles, &candidates);
+        (patches, candidates)
+    }
+
     /// The first half of [`Model::synthesise_cells`]: candidates for hole cells.
     ///
     /// # Panics
@@ -387,13 +410,23 @@ impl Model {
         cells: &[Position],
         candidates: &[Candidates],
     ) -> Tensor<4> {
+        self.patches_of(guess, mask, cells, &self.tiles(cells), candidates)
+    }
+
+    fn patches_of(
+        &self,
+        guess: &Tensor<4>,
+        mask: &Tensor<4>,
+        cells: &[Position],
+        tiles: &Tiles,
+        candidates: &[Candidates],
+    ) -> Tensor<4> {
         let side = self.config.patch_px;
         let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
         let retrieved = Tensor::cat(retrieved, 0);
         let features = self.feature_encoder.forward(retrieved.clone());
 
         let switches = &self.config.synthesis;
-        let tiles = Tiles::new(cells, side, switches.tile_cells);
         let features = CandidateFeatures {
             half: tiles.join(features.half),
             quarter: tiles.join(features.quarter),

@@ -132,16 +132,18 @@ impl TMad {
         let cells = hole_cells(inputs.masks[0], self.model.config().patch_px, 0);
         let memory = [self.remember(&guess, inputs.masks[0], control.seed)];
         let mut patches = Vec::new();
-        for (index, chunk) in cells.chunks(CELLS_AT_ONCE).enumerate() {
+        let mut ordered = Vec::new();
+        for (group, tiles) in self.model.tiles(&cells).groups(&cells, CELLS_AT_ONCE) {
             control.check_cancelled()?;
-            let (chunk, _) = (self.model).synthesise_cells(&guess, &inputs.mask, chunk, &memory);
-            patches.push(chunk);
-            let done = ((index + 1) * CELLS_AT_ONCE) as f32 / cells.len() as f32;
-            step(0.3 + 0.7 * done.min(1.0));
+            let mask = &inputs.mask;
+            let (done, _) = (self.model).synthesise_tiles(&guess, mask, &group, &tiles, &memory);
+            patches.push(done);
+            ordered.extend(group);
+            step(0.3 + 0.7 * ordered.len() as f32 / cells.len() as f32);
         }
         Ok(assemble(
             Tensor::cat(patches, 0),
-            &cells,
+            &ordered,
             inputs.image.clone(),
             &inputs.masks,
             inputs.mask.clone(),

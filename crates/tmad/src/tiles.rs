@@ -60,6 +60,43 @@ impl Tiles {
         }
     }
 
+    /// Whole tiles in groups of at most `max_cells` of `cells`, the ones that the tiles were made
+    /// of, or of a single tile: each group's cells and their tiles.
+    pub(crate) fn groups(
+        &self,
+        cells: &[Position],
+        max_cells: usize,
+    ) -> Vec<(Vec<Position>, Self)> {
+        let mut groups: Vec<(Vec<Position>, Self)> = Vec::new();
+        let tiles = self.cells.chunks_exact(self.side * self.side);
+        for (origin, places) in self.origins.iter().zip(tiles) {
+            let num_cells = places.iter().flatten().count();
+            let has_room =
+                (groups.last()).is_some_and(|(_, last)| last.num_cells + num_cells <= max_cells);
+            if !has_room {
+                let empty = Self {
+                    origins: Vec::new(),
+                    side: self.side,
+                    cells: Vec::new(),
+                    num_cells: 0,
+                };
+                groups.push((Vec::new(), empty));
+            }
+            let Some((group_cells, group)) = groups.last_mut() else {
+                continue;
+            };
+            group.origins.push(*origin);
+            for place in places {
+                group.cells.push(place.map(|cell| {
+                    group_cells.push(cells[cell]);
+                    group_cells.len() - 1
+                }));
+            }
+            group.num_cells = group_cells.len();
+        }
+        groups
+    }
+
     /// Puts the maps of cells into maps of tiles, with zeros at places without a cell.
     ///
     /// # Shapes
@@ -136,6 +173,34 @@ mod tests {
             [Some(4), none, none, none],
         ];
         assert_eq!(tiles.cells, places.concat());
+    }
+
+    #[test]
+    fn groups_are_whole_tiles_and_hold_every_cell_once() {
+        let cells: Vec<_> = (0..5)
+            .flat_map(|y| (0..5).map(move |x| at(0, 32 * y, 32 * x)))
+            .collect();
+        let tiles = Tiles::new(&cells, 32, 2);
+        for (max_cells, num_groups) in [(1, 9), (4, 7), (6, 5), (100, 1)] {
+            let groups = tiles.groups(&cells, max_cells);
+            assert_eq!(groups.len(), num_groups, "at most {max_cells} cells");
+            let mut seen = Vec::new();
+            for (group_cells, group) in groups {
+                assert_eq!(group.num_cells, group_cells.len());
+                for (tile, origin) in group.origins.iter().enumerate() {
+                    for place in 0..4 {
+                        if let Some(cell) = group.cells[4 * tile + place] {
+                            let (y, x) = (place as i32 / 2, place as i32 % 2);
+                            let expected = at(0, origin.y + 32 * y, origin.x + 32 * x);
+                            assert_eq!(group_cells[cell], expected);
+                        }
+                    }
+                }
+                seen.extend(group_cells);
+            }
+            seen.sort_by_key(|p| (p.y, p.x));
+            assert_eq!(seen, cells);
+        }
     }
 
     #[test]

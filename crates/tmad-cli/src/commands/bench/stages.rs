@@ -11,7 +11,7 @@ use tmad::texture_memory::Candidates;
 /// The stages, in the order in which they run.
 pub const NAMES: [&str; 4] = ["coarse", "memory", "synthesis", "rest"];
 
-/// Hole cells at once, as in the pipeline.
+/// Hole cells at once, as in the pipeline. Tiles must stay together, so with them it is all.
 const CELLS_AT_ONCE: usize = 32;
 
 /// A model and a picture.
@@ -40,7 +40,11 @@ impl<'a> Stages<'a> {
     }
 
     fn chunks(&self) -> impl Iterator<Item = &[Position]> {
-        self.layout.cells.chunks(CELLS_AT_ONCE)
+        let cells = &self.layout.cells;
+        cells.chunks(match self.model.config().synthesis.tile_cells {
+            1 => CELLS_AT_ONCE,
+            _ => cells.len().max(1),
+        })
     }
 
     /// The whole pass.
