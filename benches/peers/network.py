@@ -83,6 +83,12 @@ def load(path):
         tensors = {name: file.get_tensor(name).float() for name in file.keys()}
     coarse, memory, synthesis = config["coarse"], config["memory"], config["synthesis"]
     assert config["patch_px"] == SIDE and coarse["dilation"] == 2, "sizes that the reference fixes"
+    for part, switch, plain in [
+        (coarse, "num_halvings", 0),
+        (synthesis, "tile_cells", 1),
+        (synthesis, "candidate_detail", False),
+    ]:
+        assert part.get(switch, plain) == plain, f"{switch} is not rebuilt here; compare with --paper"
     assert memory["retrieval"] == "hard", "benchmarks retrieve windows, not means"
     psnet = reference.PsnetConfig(
         widths=tuple(synthesis["encoder_widths"]),
