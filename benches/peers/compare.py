@@ -34,6 +34,8 @@ CASES = [
     ("768 x 512, 96 patches", "768x512", "384x256"),
 ]
 TOLERANCE = 1e-3
+# The formulation that ONNX Runtime computes faster, by a factor of 1.5 to 2.
+ONNX_CARAFE = "shifts"
 
 
 def median_ms(run, seconds, least=2):
@@ -68,7 +70,7 @@ class Case:
         t = self.tensors
         self.forward = network.Forward(model, config, t["cells"], t["windows"], t["mask"])
         self.inputs = t["image"], t["mask"], t["prior"]
-        self.exports = {}
+        self.exported = Path(folder) / "forward.onnx"
 
     def check(self, name, completed):
         error = (torch.as_tensor(completed) - self.tensors["completed"]).abs().max().item()
@@ -86,29 +88,26 @@ class Case:
 
         return run
 
-    def session(self, carafe, threads, folder):
-        if carafe not in self.exports:
-            network.use_carafe(carafe)
-            path = Path(folder) / f"{carafe}.onnx"
+    def session(self, threads):
+        if not self.exported.exists():
+            network.use_carafe(ONNX_CARAFE)
             forward = self.forward.to(memory_format=torch.contiguous_format)
-            if not path.exists():
-                with torch.no_grad():
-                    torch.onnx.export(
-                        forward,
-                        self.inputs,
-                        path,
-                        input_names=["image", "mask", "prior"],
-                        output_names=["completed", "patches", "ranking"],
-                        opset_version=18,
-                        dynamo=False,
-                    )
-            self.exports[carafe] = path
+            with torch.no_grad():
+                torch.onnx.export(
+                    forward,
+                    self.inputs,
+                    self.exported,
+                    input_names=["image", "mask", "prior"],
+                    output_names=["completed", "patches", "ranking"],
+                    opset_version=18,
+                    dynamo=False,
+                )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(
-            self.exports[carafe], options, providers=["CPUExecutionProvider"]
+            self.exported, options, providers=["CPUExecutionProvider"]
         )
         names = [i.name for i in session.get_inputs()]
         feed = {n: x.numpy() for n, x in zip(["image", "mask", "prior"], self.inputs) if n in names}
@@ -178,9 +177,8 @@ def compare_forward(binary, cases, threads, rounds):
     print("|---|---:|---|---:|")
     torch.set_num_threads(threads)
     for case in cases:
-        runs = {}
+        runs = {("ONNX Runtime", ONNX_CARAFE): (None, case.session(threads))}
         for carafe in network.CARAFE:
-            runs["ONNX Runtime", carafe] = None, case.session(carafe, threads, case.folder)
             for name, layout in LAYOUTS.items():
                 runs[f"PyTorch {name}", carafe] = carafe, layout
         ours, times = [], {}
@@ -254,7 +252,7 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3, help="0 checks and exports only")
     parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)))
-    parser.add_argument("--folder", help="keep dumps and exported networks here, and use those that are there")
+    parser.add_argument("--folder", help="keep dumps and exported networks here; only for one binary")
     parser.add_argument("--avx2", metavar="DIR", help="limit everyone to AVX2; needs an empty folder")
     parser.add_argument("--only", choices=["forward", "training", "layers"], nargs="+")
     args = parser.parse_args()
@@ -273,9 +271,7 @@ def main():
             for name, layout in LAYOUTS.items():
                 cases[-1].check(f"PyTorch {name}", cases[-1].eager(layout)()[0])
             if "forward" in parts:
-                for carafe in network.CARAFE:
-                    run = cases[-1].session(carafe, 2, cases[-1].folder)
-                    cases[-1].check(f"ONNX Runtime, CARAFE as {carafe}", run()[0])
+                cases[-1].check("ONNX Runtime", cases[-1].session(2)()[0])
         for threads in args.threads:
             if args.rounds == 0:
                 break

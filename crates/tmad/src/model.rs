@@ -15,6 +15,7 @@ use burn::tensor::{Device, Tensor};
 use inpaint_core::random::stream;
 use inpaint_core::{Mask, RgbImage};
 use serde::{Deserialize, Serialize};
+use tmad_ops::is_plain_memory;
 
 /// Sizes and switches of the method. It travels in the weights' metadata.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -314,8 +315,8 @@ impl Model {
     ///
     /// If `windows` is empty.
     pub fn remember(&self, guess: &Tensor<4>, windows: &[Position]) -> Memory {
-        // Bounds the size of the embedding's feature maps.
-        const CHUNK: usize = 128;
+        // As many as the embedding's feature maps leave in the processor's caches.
+        const CHUNK: usize = 32;
         let patches = extract(&guess.clone().detach(), windows, self.config.patch_px);
         let keys = (0..windows.len())
             .step_by(CHUNK)
@@ -424,13 +425,13 @@ impl Model {
         let side = self.config.patch_px;
         let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
         let retrieved = Tensor::cat(retrieved, 0);
-        let features = self.feature_encoder.forward(retrieved.clone());
+        let [half, quarter] = in_passes(CELLS_PER_PASS, [retrieved.clone()], |[retrieved]| {
+            let features = self.feature_encoder.forward(retrieved);
+            [features.half, features.quarter]
+        });
 
         let switches = &self.config.synthesis;
-        let features = CandidateFeatures {
-            half: tiles.join(features.half),
-            quarter: tiles.join(features.quarter),
-        };
+        let (half, quarter) = (tiles.join(half), tiles.join(quarter));
         let context = tiles.origins.iter().map(|o| o.shifted(-(side as i32)));
         let context: Vec<_> = context.collect();
         let window_px = (switches.tile_cells + 2) * side;
@@ -439,7 +440,13 @@ impl Model {
             let mask = extract(mask, &context, window_px);
             windows = Tensor::cat(vec![windows, mask], 1);
         }
-        let output = tiles.split(self.backbone.forward(windows, features));
+        let tiles_per_pass = CELLS_PER_PASS / (switches.tile_cells * switches.tile_cells);
+        let inputs = [windows, half, quarter];
+        let [output] = in_passes(tiles_per_pass, inputs, |[windows, half, quarter]| {
+            let features = CandidateFeatures { half, quarter };
+            [self.backbone.forward(windows, features)]
+        });
+        let output = tiles.split(output);
         let num_shares = output.dims()[1] - 3;
         let mut patches = output.clone().narrow(1, 0, 3);
         if switches.candidate_detail {
@@ -459,4 +466,30 @@ impl Model {
         }
         extract(&inputs.image, &layout.cells, self.config.patch_px)
     }
+}
+
+/// Hole cells that go through the patch networks at once, outside of training.
+const CELLS_PER_PASS: usize = 4;
+
+/// Runs a network on at most `count` (and at least one) elements of a batch at a time, so that
+/// its maps stay in the processor's caches: with 16 patches at once, it takes half as long again.
+///
+/// Training runs on the whole batch: its maps have to be kept anyway.
+fn in_passes<const N: usize, const M: usize>(
+    count: usize,
+    inputs: [Tensor<4>; N],
+    network: impl Fn([Tensor<4>; N]) -> [Tensor<4>; M],
+) -> [Tensor<4>; M] {
+    let (batch, count) = (inputs[0].dims()[0], count.max(1));
+    if batch <= count || !is_plain_memory(&inputs[0].device()) {
+        return network(inputs);
+    }
+    let passes: Vec<_> = (0..batch)
+        .step_by(count)
+        .map(|start| {
+            let len = count.min(batch - start);
+            network(inputs.clone().map(|input| input.narrow(0, start, len)))
+        })
+        .collect();
+    std::array::from_fn(|i| Tensor::cat(passes.iter().map(|pass| pass[i].clone()).collect(), 0))
 }

@@ -28,8 +28,8 @@ pub(super) const TILE: usize = 4;
 pub(super) const SPAN: usize = 6;
 /// Products of a tile per pair of channels.
 pub(super) const POINTS: usize = SPAN * SPAN;
-/// Bytes of transformed input of one task; it stays in the second-level cache.
-const BLOCK_BYTES: usize = 448 << 10;
+/// Bytes of transformed input and of products of one task; they stay in the second-level cache.
+const BLOCK_BYTES: usize = 640 << 10;
 
 /// Sizes of a Winograd convolution.
 #[derive(Clone, Copy)]
@@ -52,7 +52,8 @@ impl Plan {
         let tiles = |size: usize| size.div_ceil(d).div_ceil(TILE);
         let (tiles_y, tiles_x) = (tiles(s.out_height()), d * tiles(s.out_width()));
         let in_pitch = channel_pitch(s.in_channels, level.lanes());
-        let tile_bytes = 4 * POINTS * in_pitch;
+        let panel = (2 * level.lanes()).min(s.out_channels.next_multiple_of(level.lanes()));
+        let tile_bytes = 4 * POINTS * (in_pitch + panel);
         let rows = s.batch * d * tiles_y;
         let rows_per_task = (BLOCK_BYTES / (tile_bytes * tiles_x).max(1)).clamp(1, rows.max(1));
         let rows_per_task = rows_per_task.min(rows.div_ceil(4).max(1));
