@@ -87,6 +87,7 @@ def load(path):
         (coarse, "num_halvings", 0),
         (synthesis, "tile_cells", 1),
         (synthesis, "candidate_detail", False),
+        (synthesis, "fine_residual", False),
     ]:
         assert part.get(switch, plain) == plain, f"{switch} is not rebuilt here; compare with --paper"
     assert memory["retrieval"] == "hard", "benchmarks retrieve windows, not means"

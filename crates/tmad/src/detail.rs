@@ -1,9 +1,9 @@
 //! The candidates' own detail, which a patch may take over as it is
 //! ([`PatchSynthesisConfig::candidate_detail`](crate::patch_synthesis::PatchSynthesisConfig)).
 
-use burn::tensor::Tensor;
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
+use burn::tensor::{Tensor, TensorData};
 
 /// Bands that [`bands`] splits a candidate into.
 pub(crate) const NUM_BANDS: usize = 2;
@@ -40,13 +40,45 @@ fn blurred(x: Tensor<4>, side: usize) -> Tensor<4> {
     avg_pool2d(x, options)
 }
 
-/// Every candidate's bands side by side, for [`mixed`].
+/// What is coarser than the widest box is taken out: a network that only adds detail must not
+/// shift colours.
+pub(crate) fn without_coarse(x: Tensor<4>) -> Tensor<4> {
+    let coarse = blurred(x.clone(), BOXES[NUM_BANDS - 1]);
+    x - coarse
+}
+
+/// Every candidate's bands side by side, faded out towards the border as far as neighbouring
+/// cells overlap.
+///
+/// Detail of neighbours is independent where it is texture, so its energy adds up, not its
+/// amplitude: the squares of the weights of overlapping cells sum to 1.
 ///
 /// # Shapes
 ///
-/// `candidates` `[n, num_candidates · 3, k, k]` → `[n, num_candidates · NUM_BANDS · 3, k, k]`.
-pub(crate) fn all_bands(candidates: Tensor<4>) -> Tensor<4> {
-    Tensor::cat(bands(candidates).to_vec(), 1)
+/// `candidates` `[n, num_candidates · 3, k + 2·margin, k + 2·margin]` →
+/// `[n, NUM_BANDS · num_candidates · 3, …]`.
+pub(crate) fn faded_bands(candidates: Tensor<4>, margin: usize) -> Tensor<4> {
+    let [_, _, side, _] = candidates.dims();
+    let device = candidates.device();
+    let weights = fade(side, margin);
+    let row = Tensor::<4>::from_data(TensorData::new(weights.clone(), [1, 1, 1, side]), &device);
+    let column = Tensor::<4>::from_data(TensorData::new(weights, [1, 1, side, 1]), &device);
+    Tensor::cat(bands(candidates).to_vec(), 1) * row * column
+}
+
+/// Weights along one axis of a window that overlaps its neighbours by `2·margin` pixels.
+fn fade(side: usize, margin: usize) -> Vec<f32> {
+    let overlap = 2 * margin;
+    (0..side)
+        .map(|i| {
+            let depth = i.min(side - 1 - i);
+            if depth >= overlap {
+                return 1.0;
+            }
+            let phase = (depth as f32 + 0.5) / overlap as f32;
+            (0.5 * std::f32::consts::PI * phase).sin()
+        })
+        .collect()
 }
 
 /// The sum of all bands, each weighted pixel by pixel by its share.
@@ -59,4 +91,22 @@ pub(crate) fn mixed(bands: Tensor<4>, shares: Tensor<4>) -> Tensor<4> {
     let bands = bands.reshape([n, num, 3, height * width]);
     let shares = shares.reshape([n, num, 1, height * width]);
     (bands * shares).sum_dim(1).reshape([n, 3, height, width])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn energies_of_neighbours_sum_to_one() {
+        let (side, margin) = (48, 8);
+        let weights = fade(side, margin);
+        // The neighbour begins 32 px later.
+        for i in 32..side {
+            let sum = weights[i].powi(2) + weights[i - 32].powi(2);
+            assert!((sum - 1.0).abs() < 1e-6, "{i}: {sum}");
+        }
+        assert!(weights[16..32].iter().all(|&w| w == 1.0));
+        assert_eq!(fade(32, 0), [1.0; 32]);
+    }
 }

@@ -4,7 +4,7 @@ use crate::coarse::{Coarse, CoarseConfig, Prior};
 use crate::detail;
 use crate::layers::Initializer;
 use crate::patch_synthesis::{Backbone, CandidateFeatures, FeatureEncoder, PatchSynthesisConfig};
-use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
+use crate::patches::{Position, assemble, centre, extract, hole_cells, no_patches, select_hole};
 use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use crate::texture_memory::{
     Candidates, Embedding, Keys, MemoryConfig, memory_windows, retrieve, sample_windows,
@@ -144,7 +144,7 @@ pub struct Layout {
 /// A texture memory, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// The windows, `[N, 3, k, k]`.
+    /// The windows, `[N, 3, k, k]`, wider by `detail_margin_px` on each side.
     pub patches: Tensor<4>,
     /// What they are found by, in parts: together they would be the largest tensor of all.
     pub keys: Vec<Keys>,
@@ -317,12 +317,18 @@ impl Model {
     pub fn remember(&self, guess: &Tensor<4>, windows: &[Position]) -> Memory {
         // As many as the embedding's feature maps leave in the processor's caches.
         const CHUNK: usize = 32;
-        let patches = extract(&guess.clone().detach(), windows, self.config.patch_px);
+        let (side, margin) = (self.config.patch_px, self.detail_margin());
+        let wider: Vec<_> = windows
+            .iter()
+            .map(|w| w.shifted(-(margin as i32)))
+            .collect();
+        let patches = extract(&guess.clone().detach(), &wider, side + 2 * margin);
         let keys = (0..windows.len())
             .step_by(CHUNK)
             .map(|start| {
                 let count = CHUNK.min(windows.len() - start);
-                let phi = self.phi.forward(patches.clone().narrow(0, start, count));
+                let windows = patches.clone().narrow(0, start, count);
+                let phi = self.phi.forward(centre(windows, side));
                 Keys::new(phi, self.config.memory.temperature)
             })
             .collect();
@@ -347,6 +353,11 @@ impl Model {
         let candidates = self.retrieve_cells(guess, cells, memories);
         let patches = self.synthesise_from(guess, mask, cells, &candidates);
         (patches, candidates)
+    }
+
+    /// By how much the windows of the memory are wider than a patch, on each side.
+    fn detail_margin(&self) -> usize {
+        self.config.synthesis.detail_margin_px
     }
 
     /// The tiles in which cells are synthesised.
@@ -425,8 +436,9 @@ impl Model {
         let side = self.config.patch_px;
         let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
         let retrieved = Tensor::cat(retrieved, 0);
-        let [half, quarter] = in_passes(CELLS_PER_PASS, [retrieved.clone()], |[retrieved]| {
-            let features = self.feature_encoder.forward(retrieved);
+        let shown = [centre(retrieved.clone(), side)];
+        let [half, quarter] = in_passes(CELLS_PER_PASS, shown, |[shown]| {
+            let features = self.feature_encoder.forward(shown);
             [features.half, features.quarter]
         });
 
@@ -446,13 +458,18 @@ impl Model {
             let features = CandidateFeatures { half, quarter };
             [self.backbone.forward(windows, features)]
         });
-        let output = tiles.split(output);
         let num_shares = output.dims()[1] - 3;
-        let mut patches = output.clone().narrow(1, 0, 3);
-        if switches.candidate_detail {
-            let shares = output.narrow(1, 3, num_shares);
-            patches = patches + detail::mixed(detail::all_bands(retrieved), shares);
+        let mut synthesised = output.clone().narrow(1, 0, 3);
+        if switches.fine_residual {
+            synthesised = detail::without_coarse(synthesised);
         }
+        if switches.candidate_detail {
+            let margin = self.detail_margin();
+            let bands = tiles.overlap(detail::faded_bands(retrieved, margin), margin);
+            let shares = output.narrow(1, 3, num_shares);
+            synthesised = synthesised + detail::mixed(bands, shares);
+        }
+        let mut patches = tiles.split(synthesised);
         if switches.residual_output {
             patches = patches + extract(guess, cells, side);
         }

@@ -252,6 +252,16 @@ fn assemble_in_memory(
     Tensor::from_data(TensorData::new(values, shape), &device)
 }
 
+/// The central `side` × `side` pixels.
+pub fn centre(x: Tensor<4>, side: usize) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    if (height, width) == (side, side) {
+        return x;
+    }
+    x.narrow(2, (height - side) / 2, side)
+        .narrow(3, (width - side) / 2, side)
+}
+
 /// select(M, a, b): `hole` where the mask is 1, `known` elsewhere, bit for bit.
 pub fn select_hole(mask: Tensor<4>, hole: Tensor<4>, known: Tensor<4>) -> Tensor<4> {
     let shape = known.shape();

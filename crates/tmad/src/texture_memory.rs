@@ -254,7 +254,7 @@ pub fn scores(theta: Tensor<2>, phi: Tensor<2>, temperature: f64) -> Tensor<2> {
 /// Candidates of every hole patch of one picture.
 #[derive(Debug, Clone)]
 pub struct Candidates {
-    /// `[n, num_candidates · 3, k, k]` in rank order.
+    /// `[n, num_candidates · 3, k, k]` in rank order, as wide as the memory's windows.
     pub patches: Tensor<4>,
     /// Per hole patch, the windows' indices in the memory by falling score.
     pub ranking: Vec<Vec<usize>>,

@@ -244,6 +244,8 @@ fn tiles_fit_all_sizes_and_masks() {
     let mut config = tiny::config();
     config.synthesis.tile_cells = 2;
     config.synthesis.candidate_detail = true;
+    config.synthesis.detail_margin_px = 8;
+    config.synthesis.fine_residual = true;
     config.synthesis.mask_plane = true;
     config.synthesis.residual_output = true;
     let model = Model::new(&config, 3, &device());
@@ -265,7 +267,7 @@ fn candidate_detail_starts_with_half_of_the_best_one() {
     config.synthesis.candidate_detail = true;
     config.synthesis.residual_output = true;
     let model = Model::new(&config, 3, &device());
-    let mask = mask_of_boxes(70, 66, &[[10, 8, 40, 50]]);
+    let mask = mask_of_boxes(150, 140, &[[10, 8, 40, 50]]);
     let completed = |picture: &RgbImage| {
         let output = complete(&model, picture, &mask);
         let inputs = inputs(&[picture], &[&mask], &device());
@@ -278,7 +280,7 @@ fn candidate_detail_starts_with_half_of_the_best_one() {
         inpaint_core::image::Rgb([90; 3]),
     ));
     assert_close(&found, &guess, 1e-6, "a flat picture");
-    let (found, guess) = completed(&noise_picture("detail", 66, 70));
+    let (found, guess) = completed(&noise_picture("detail", 140, 150));
     let energy =
         |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum() };
     assert!(energy(&found, &guess) > 1.0, "noise has detail");
