@@ -16,6 +16,10 @@ mod terminal;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Networks allocate and free the same large blocks again and again.
+#[global_allocator]
+static ALLOCATOR: tmad_ops::memory::Keeping = tmad_ops::memory::Keeping;
+
 const EXAMPLES: &str = "\
 Examples:
   tmad inpaint photo.jpg --mask mask.png -o out.jpg
@@ -57,6 +61,8 @@ enum Command {
     Serve(commands::serve::ServeArgs),
     /// Show the networks' sizes, where the weights come from, and the devices
     Info(commands::info::InfoArgs),
+    /// Time the networks, stage by stage
+    Bench(commands::bench::BenchArgs),
     /// Turn a checkpoint of a training run into weights for `tmad inpaint`
     Export(commands::export::ExportArgs),
 }
@@ -73,6 +79,7 @@ fn main() -> ExitCode {
         Command::Masks(args) => commands::masks::run(&args, &terminal),
         Command::Serve(args) => commands::serve::run(&args, &terminal),
         Command::Info(args) => commands::info::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Export(args) => commands::export::run(&args, &terminal),
     };
     match result {

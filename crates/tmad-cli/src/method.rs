@@ -52,26 +52,36 @@ impl EngineArgs {
         Ok(())
     }
 
+    /// The device.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    pub fn open_device(&self) -> Result<Device> {
+        self.device.open()
+    }
+
+    /// T-MAD with the weights asked for, on `device`.
+    ///
+    /// # Errors
+    ///
+    /// If the weights cannot be used.
+    pub fn load_tmad(&self, device: &Device) -> Result<TMad> {
+        load_tmad(self.weights.as_deref(), device)
+    }
+
     /// Makes a method ready to run.
     ///
     /// # Errors
     ///
     /// If the weights or the device cannot be used.
     pub fn load(&self, method: Method) -> Result<Box<dyn Inpainter>> {
+        let load = || self.load_tmad(&self.open_device()?);
         Ok(match method {
-            Method::Tmad => Box::new(self.load_tmad()?),
-            Method::Coarse => Box::new(self.load_tmad()?.coarse_only()),
+            Method::Tmad => Box::new(load()?),
+            Method::Coarse => Box::new(load()?.coarse_only()),
             Method::Patchmatch => Box::new(PatchMatch::default()),
         })
-    }
-
-    /// Makes T-MAD ready to run.
-    ///
-    /// # Errors
-    ///
-    /// If the weights or the device cannot be used.
-    pub fn load_tmad(&self) -> Result<TMad> {
-        load_tmad(self.weights.as_deref(), &self.device.open()?)
     }
 }
 

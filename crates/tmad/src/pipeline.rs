@@ -75,7 +75,7 @@ impl TMad {
             serde_json::from_str(config).map_err(|error| metadata_error(error.to_string()))?;
         config.check().map_err(metadata_error)?;
         Ok(Self {
-            model: file.load(Model::new(&config, 0, device))?,
+            model: file.load(Model::unloaded(&config, device))?,
             metadata: file.metadata().clone(),
             device: device.clone(),
             coarse_only: false,
@@ -100,11 +100,13 @@ impl TMad {
     }
 
     /// Fills the hole of a picture at one scale. Without a `guess` the coarse network makes one;
-    /// a guess must have the picture's own pixels outside the hole.
+    /// a guess must have the picture's own pixels outside the hole. `is_first` says that no
+    /// smaller scale has gone before.
     fn fill_at_scale(
         &self,
         picture: &Scaled,
         guess: Option<&RgbImage>,
+        is_first: bool,
         step: &dyn Fn(f32),
         control: &Control,
         trace: &mut Trace,
@@ -116,13 +118,13 @@ impl TMad {
             self.model.config(),
             &self.device,
         );
-        let is_first = guess.is_none();
+        let is_guessed = guess.is_none();
         let guess = match guess {
             Some(guess) => images_to_tensor(&[guess], &self.device),
             None => self.model.guess(&inputs),
         };
         let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
-        if is_first {
+        if is_guessed {
             trace.guessed(&guess);
         }
         step(0.3);
@@ -220,7 +222,10 @@ impl TMad {
             completed = Some(match &guess {
                 // Behind the coarse network there is nothing to add at larger scales.
                 Some(guess) if self.coarse_only => composite(&picture.image, guess, &picture.mask)?,
-                _ => self.fill_at_scale(picture, guess.as_ref(), &step, control, trace)?,
+                _ => {
+                    let is_first = guess.is_none();
+                    self.fill_at_scale(picture, guess.as_ref(), is_first, &step, control, trace)?
+                }
             });
         }
         Ok(completed.expect("there is at least one level"))

@@ -139,9 +139,10 @@ fn config(args: &ServeArgs) -> Config {
 
 /// Every method, each loaded once for all clients.
 fn models(engine: &EngineArgs) -> Result<Vec<Model>> {
-    let tmad = engine.load_tmad()?;
+    let device = engine.open_device()?;
+    let tmad = engine.load_tmad(&device)?;
     let provenance = tmad.provenance().clone();
-    let coarse = engine.load_tmad()?.coarse_only();
+    let coarse = engine.load_tmad(&device)?.coarse_only();
     Ok(vec![
         Model::texture(
             Arc::new(tmad),
