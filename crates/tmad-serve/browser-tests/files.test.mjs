@@ -207,7 +207,7 @@ test("the example is drawn and filled", async () => {
 });
 
 test("a token is asked for, refused and accepted", async () => {
-  const secret = "a token of these tests 0123456789";
+  const secret = "token-of-these-tests-0123456789";
   const guarded = await startService("--token", secret);
   try {
     const { page, close } = await openPage(browser, guarded.url, DESK, { expectErrors: true });
