@@ -5,6 +5,7 @@
 
 mod commands;
 mod device;
+mod figure;
 mod interrupt;
 mod mask_file;
 mod method;
@@ -22,6 +23,7 @@ Examples:
   tmad train --data pictures --out run --time-limit 8h
   tmad eval --data pictures --protocol centre --out report
   tmad serve
+  tmad explain photo.jpg --mask mask.png -o figure.png
   tmad info
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
@@ -41,6 +43,10 @@ struct Cli {
 enum Command {
     /// Fill the hole of a picture
     Inpaint(commands::inpaint::InpaintArgs),
+    /// Add texture to another method's result
+    Refine(commands::refine::RefineArgs),
+    /// Show where the texture of a filled hole comes from
+    Explain(commands::explain::ExplainArgs),
     /// Train the networks on a folder of pictures
     Train(commands::train::TrainArgs),
     /// Measure methods, and results made elsewhere, on the same pictures and masks
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
     let terminal = terminal::Terminal::new(cli.quiet);
     let result = match cli.command {
         Command::Inpaint(args) => commands::inpaint::run(&args, &terminal),
+        Command::Refine(args) => commands::refine::run(&args, &terminal),
+        Command::Explain(args) => commands::explain::run(&args, &terminal),
         Command::Train(args) => commands::train::run(&args, &terminal),
         Command::Eval(args) => commands::eval::run(&args, &terminal),
         Command::Masks(args) => commands::masks::run(&args, &terminal),

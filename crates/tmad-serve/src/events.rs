@@ -4,6 +4,7 @@ use crate::jobs::{Job, Progress, check_name};
 use crate::problem::{Code, Problem};
 use crate::routes::Service;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -25,9 +26,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// `GET /v1/jobs/{job}/events`
 pub(crate) async fn events(
     State(service): State<Arc<Service>>,
-    Path(name): Path<String>,
+    name: JobName,
 ) -> Result<Response, Problem> {
-    check_name(&name)?;
+    let name = checked(name)?;
     let patience = service.config.timeouts.job_appears;
     let job = (service.jobs.wait_for(&name, patience).await).ok_or_else(unknown_job)?;
     let (sender, receiver) = mpsc::channel(1);
@@ -43,12 +44,21 @@ pub(crate) async fn events(
 /// `DELETE /v1/jobs/{job}`
 pub(crate) async fn cancel(
     State(service): State<Arc<Service>>,
-    Path(name): Path<String>,
+    name: JobName,
 ) -> Result<StatusCode, Problem> {
-    check_name(&name)?;
+    let name = checked(name)?;
     let job = service.jobs.find(&name).ok_or_else(unknown_job)?;
     job.ends(Err(Code::Cancelled));
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// From the address; an error when that is no text.
+type JobName = Result<Path<String>, PathRejection>;
+
+fn checked(name: JobName) -> Result<String, Problem> {
+    let name = name.map_or_else(|_| String::new(), |Path(name)| name);
+    check_name(&name)?;
+    Ok(name)
 }
 
 fn unknown_job() -> Problem {

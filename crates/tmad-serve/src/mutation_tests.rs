@@ -74,7 +74,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
         let end = (at + below(random, 40)).min(bytes.len());
         match random.below(6) {
             0 if at < bytes.len() => bytes[at] = random.bits() as u8,
-            1 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+            1 if at < bytes.len() => bytes[at] ^= 1u8 << random.below(8),
             2 => drop(bytes.drain(at..end)),
             3 => {
                 let piece = PIECES[below(random, PIECES.len())];

@@ -370,6 +370,33 @@ fn slow_clients_are_not_waited_for() {
 }
 
 #[test]
+fn clients_that_do_not_take_their_answers_are_dropped() {
+    let server = start(Config {
+        workers: 1,
+        queue: 0,
+        timeouts: Timeouts {
+            write: Duration::from_millis(300),
+            ..Timeouts::default()
+        },
+        ..config()
+    });
+    // More than what the system keeps for a connection.
+    let image = encode(&numbered(1, 3_000, 2_500), ImageFormat::Bmp);
+    let body = form(&[("image", &image), ("polygon", b"[[1,1],[9,1],[9,9]]")]);
+    let mut client = Client::connect(server.addr).unwrap();
+    let length = format!("Content-Length: {}", body.len());
+    client
+        .send_head("POST", "/v1/inpaint", &[FORM, &length])
+        .unwrap();
+    client.send_raw(&body).unwrap();
+    assert_eq!(client.reply_head().unwrap().status, 200);
+    // Its answer occupies the only place until then.
+    let is_ready = || request(server.addr, "GET", "/ready", &[], &[]).status == 200;
+    assert!(!is_ready());
+    common::eventually("the place is free", is_ready);
+}
+
+#[test]
 fn heads_are_bounded() {
     let server = start(config());
     for head in [
@@ -409,6 +436,7 @@ fn wrong_methods_and_addresses() {
         ("GET", "/v2/inpaint", 404, "not_found"),
         ("DELETE", "/v1/jobs/0123456789abcdef", 404, "job_unknown"),
         ("DELETE", "/v1/jobs/short", 400, "invalid_job_id"),
+        ("GET", "/v1/jobs/%ff%fe/events", 400, "invalid_job_id"),
         (
             "GET",
             "/v1/jobs/..%2f..%2f..%2fetc%2fpasswd/events",

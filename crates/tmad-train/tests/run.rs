@@ -48,7 +48,10 @@ fn stage(networks: Networks, iterations: u64) -> StageConfig {
         learning_rate: 1e-3,
         ..match networks {
             Networks::Coarse => StageConfig::coarse(),
-            Networks::Joint => StageConfig::joint(),
+            _ => StageConfig {
+                networks,
+                ..StageConfig::joint()
+            },
         }
     }
 }
@@ -87,6 +90,7 @@ fn options(folder: &Path, out: &str, config: TrainConfig) -> TrainOptions {
         config,
         resume: false,
         init: None,
+        perceptual_weights: None,
         time_limit: None,
         checkpoint_every: Duration::from_secs(3600),
         device: Device::flex(),

@@ -106,6 +106,25 @@ impl Conv2d {
         self
     }
 
+    /// With these biases.
+    ///
+    /// # Panics
+    ///
+    /// If there is not one per output channel.
+    pub fn biased(mut self, biases: &[f32]) -> Self {
+        self.bias = self.bias.map(|bias| {
+            assert_eq!(bias.dims(), [biases.len()], "one bias per output channel");
+            let data = TensorData::new(biases.to_vec(), [biases.len()]);
+            let tensor = Tensor::from_data(data, &bias.device());
+            if bias.is_require_grad() {
+                tensor.require_grad()
+            } else {
+                tensor
+            }
+        });
+        self
+    }
+
     /// With this step between outputs.
     pub fn stride(mut self, stride: usize) -> Self {
         self.options.stride = stride;

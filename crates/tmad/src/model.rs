@@ -1,13 +1,15 @@
 //! The whole of T-MAD on one screen: [`Model::forward`].
 
 use crate::coarse::{Coarse, CoarseConfig, Prior};
+use crate::detail;
 use crate::layers::Initializer;
-use crate::patch_synthesis::{Backbone, FeatureEncoder, PatchSynthesisConfig};
+use crate::patch_synthesis::{Backbone, CandidateFeatures, FeatureEncoder, PatchSynthesisConfig};
 use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
 use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use crate::texture_memory::{
     Candidates, Embedding, MemoryConfig, memory_windows, retrieve, sample_windows, scores,
 };
+use crate::tiles::Tiles;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use inpaint_core::random::stream;
@@ -116,6 +118,17 @@ impl<'a> Inputs<'a> {
             prior,
         }
     }
+
+    /// The same without autodiff.
+    #[must_use]
+    pub fn inner(&self) -> Self {
+        Self {
+            image: self.image.clone().inner(),
+            mask: self.mask.clone().inner(),
+            masks: self.masks.clone(),
+            prior: self.prior.clone().inner(),
+        }
+    }
 }
 
 /// Where the hole's patches and the memory's windows lie.
@@ -166,16 +179,27 @@ impl Model {
     /// If the sizes in `config` do not fit together.
     pub fn new(config: &ModelConfig, seed: u64, device: &Device) -> Self {
         let mut init = Initializer::new(seed, device);
+        // Both embeddings start as the same one: independent random features would make the
+        // first retrievals, and with them the first lessons of PSNet, arbitrary.
+        let embedding = || {
+            let mut init = Initializer::new(stream(seed, 1), device);
+            Embedding::new(&config.memory, &mut init)
+        };
         Self {
             coarse: Coarse::new(&config.coarse, &mut init),
-            theta: Embedding::new(&config.memory, &mut init),
-            phi: Embedding::new(&config.memory, &mut init),
+            theta: embedding(),
+            phi: embedding(),
             feature_encoder: FeatureEncoder::new(
                 &config.synthesis,
                 config.memory.num_candidates,
                 &mut init,
             ),
-            backbone: Backbone::new(&config.synthesis, config.patch_px, &mut init),
+            backbone: Backbone::new(
+                &config.synthesis,
+                config.patch_px,
+                config.memory.num_candidates,
+                &mut init,
+            ),
             config: config.clone(),
         }
     }
@@ -321,16 +345,31 @@ impl Model {
             })
             .collect();
         let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
-        let features = self.feature_encoder.forward(Tensor::cat(retrieved, 0));
+        let retrieved = Tensor::cat(retrieved, 0);
+        let features = self.feature_encoder.forward(retrieved.clone());
 
-        let context: Vec<_> = cells.iter().map(|c| c.shifted(-(side as i32))).collect();
-        let mut windows = extract(guess, &context, 3 * side);
-        if self.config.synthesis.mask_plane {
-            let mask = extract(mask, &context, 3 * side);
+        let switches = &self.config.synthesis;
+        let tiles = Tiles::new(cells, side, switches.tile_cells);
+        let features = CandidateFeatures {
+            half: tiles.join(features.half),
+            quarter: tiles.join(features.quarter),
+        };
+        let context = tiles.origins.iter().map(|o| o.shifted(-(side as i32)));
+        let context: Vec<_> = context.collect();
+        let window_px = (switches.tile_cells + 2) * side;
+        let mut windows = extract(guess, &context, window_px);
+        if switches.mask_plane {
+            let mask = extract(mask, &context, window_px);
             windows = Tensor::cat(vec![windows, mask], 1);
         }
-        let mut patches = self.backbone.forward(windows, features);
-        if self.config.synthesis.residual_output {
+        let output = tiles.split(self.backbone.forward(windows, features));
+        let num_shares = output.dims()[1] - 3;
+        let mut patches = output.clone().narrow(1, 0, 3);
+        if switches.candidate_detail {
+            let shares = output.narrow(1, 3, num_shares);
+            patches = patches + detail::mixed(detail::all_bands(retrieved), shares);
+        }
+        if switches.residual_output {
             patches = patches + hole_patches;
         }
         (patches, candidates)

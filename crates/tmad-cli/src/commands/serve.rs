@@ -143,7 +143,7 @@ fn models(engine: &EngineArgs) -> Result<Vec<Model>> {
     let provenance = tmad.provenance().clone();
     let coarse = engine.load_tmad()?.coarse_only();
     Ok(vec![
-        Model::inpainter(
+        Model::texture(
             Arc::new(tmad),
             "T-MAD: structure from the coarse network, texture from the rest of the picture",
         )
