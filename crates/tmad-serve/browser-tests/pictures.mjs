@@ -101,7 +101,8 @@ export function wall(width, height) {
       const stone = joint ? 90 : 150 + (((x + shift) / 24) | 0) % 3 * 14;
       const inDisc = Math.hypot(x - width / 2, y - height / 2) < height / 8;
       const color = inDisc ? [210, 30, 30] : [stone, stone - 14, stone - 30];
-      color.forEach((value, i) => (pixels[(y * width + x) * 3 + i] = value + noise()));
+      const grain = noise();
+      color.forEach((value, i) => (pixels[(y * width + x) * 3 + i] = value + grain));
     }
   }
   return pixels;

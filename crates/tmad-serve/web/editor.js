@@ -187,9 +187,10 @@ export class Editor {
     const done = await this.#run(async (signal) => {
       const maskFile = await mask.toPng();
       const request = { image: current.file, imageName: this.name, mask: maskFile, options };
-      // The last result is sent as it came. For JPEG, too: the service keeps the file's own tables,
-      // with which coding a picture once more changes next to nothing (0.1 levels on average after
-      // six removals), while a detour over PNG would lose them and cost three times as much.
+      // The last result is sent as it came. For JPEG, too, although that codes it anew each time:
+      // the service keeps the file's own tables, so that five removals from a photograph changed
+      // what was never painted by 0.2 to 0.4 levels on average (4:2:0; 0.005 with 4:4:4). Going
+      // over PNG costs 0.25 to 0.5 at once, the tables, and up to half more bytes.
       const answer = await this.#patiently(() => inpaint(request, signal, onProgress), signal, onProgress);
       const file = answer.picture;
       const picture = await decode(file, () => this.onChange());
