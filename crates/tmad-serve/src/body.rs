@@ -8,10 +8,12 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{io, iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -64,7 +66,8 @@ pub(crate) struct Received {
 /// # Errors
 ///
 /// [`Code::TooLarge`], [`Code::QueueFull`] when the memory for bodies is used up,
-/// [`Code::BodyTimeout`], or [`Code::LengthInvalid`] when the connection fails.
+/// [`Code::BodyTimeout`], [`Code::LengthInvalid`], or [`Code::Cancelled`]
+/// when the client goes away.
 pub(crate) async fn receive(
     mut body: Body,
     declared: usize,
@@ -95,11 +98,13 @@ pub(crate) async fn receive(
                 });
             }
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+            Some(Err(error)) if is_malformed(&error) => {
+                let detail = "the body's chunks are malformed";
+                return Err(Problem::new(Code::LengthInvalid, detail));
+            }
             Some(Err(_)) => {
-                return Err(Problem::new(
-                    Code::LengthInvalid,
-                    "the body ended before its announced end",
-                ));
+                let detail = "the client went away before the end of the body";
+                return Err(Problem::new(Code::Cancelled, detail));
             }
         };
         let total = bytes.len() + data.len();
@@ -115,6 +120,16 @@ pub(crate) async fn receive(
     drop((bytes, permit));
     read_and_forget(body).await;
     Err(problem)
+}
+
+/// Whether the body itself is wrong, and not just over too soon.
+fn is_malformed(error: &axum::Error) -> bool {
+    let error: &dyn Error = error;
+    let mut causes = iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidInput)
+    })
 }
 
 /// The refusal of a body.
