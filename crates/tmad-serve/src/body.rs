@@ -128,7 +128,11 @@ fn is_malformed(error: &axum::Error) -> bool {
     let mut causes = iter::successors(Some(error), |error| error.source());
     causes.any(|cause| {
         let cause = cause.downcast_ref::<io::Error>();
-        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidInput)
+        let kind = cause.map(io::Error::kind);
+        matches!(
+            kind,
+            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+        )
     })
 }
 
