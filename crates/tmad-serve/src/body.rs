@@ -60,14 +60,15 @@ pub(crate) struct Received {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Receives a body that announces `declared` bytes, 0 if none. After a refusal, some of the rest is read and thrown away: a connection that
-/// is closed with unread bytes may take the answer with it.
+/// Receives a body that announces `declared` bytes, 0 if none. After a refusal, some of the rest
+/// is read and thrown away: a connection that is closed with unread bytes may take the answer with
+/// it.
 ///
 /// # Errors
 ///
 /// [`Code::TooLarge`], [`Code::QueueFull`] when the memory for bodies is used up,
-/// [`Code::BodyTimeout`], [`Code::LengthInvalid`], or [`Code::Cancelled`]
-/// when the client goes away.
+/// [`Code::BodyTimeout`], [`Code::LengthInvalid`], or [`Code::Cancelled`] when the client goes
+/// away.
 pub(crate) async fn receive(
     mut body: Body,
     declared: usize,
