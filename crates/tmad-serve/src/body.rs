@@ -9,11 +9,11 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::convert::Infallible;
 use std::error::Error;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{io, iter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -125,16 +125,15 @@ pub(crate) async fn receive(
 
 /// Whether the body itself is wrong, and not just over too soon.
 fn is_malformed(error: &axum::Error) -> bool {
-    let error: &dyn Error = error;
-    let mut causes = iter::successors(Some(error), |error| error.source());
-    causes.any(|cause| {
-        let cause = cause.downcast_ref::<io::Error>();
-        let kind = cause.map(io::Error::kind);
-        matches!(
-            kind,
-            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
-        )
-    })
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref().map(io::Error::kind);
+        if let Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) = kind {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The refusal of a body.
