@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::convert::Infallible;
+use std::error::Error;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -58,13 +60,15 @@ pub(crate) struct Received {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Receives a body that announces `declared` bytes, 0 if none. After a refusal, some of the rest is read and thrown away: a connection that
-/// is closed with unread bytes may take the answer with it.
+/// Receives a body that announces `declared` bytes, 0 if none. After a refusal, some of the rest
+/// is read and thrown away: a connection that is closed with unread bytes may take the answer with
+/// it.
 ///
 /// # Errors
 ///
 /// [`Code::TooLarge`], [`Code::QueueFull`] when the memory for bodies is used up,
-/// [`Code::BodyTimeout`], or [`Code::LengthInvalid`] when the connection fails.
+/// [`Code::BodyTimeout`], [`Code::LengthInvalid`], or [`Code::Cancelled`] when the client goes
+/// away.
 pub(crate) async fn receive(
     mut body: Body,
     declared: usize,
@@ -95,11 +99,13 @@ pub(crate) async fn receive(
                 });
             }
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+            Some(Err(error)) if is_malformed(&error) => {
+                let detail = "the body's chunks are malformed";
+                return Err(Problem::new(Code::LengthInvalid, detail));
+            }
             Some(Err(_)) => {
-                return Err(Problem::new(
-                    Code::LengthInvalid,
-                    "the body ended before its announced end",
-                ));
+                let detail = "the client went away before the end of the body";
+                return Err(Problem::new(Code::Cancelled, detail));
             }
         };
         let total = bytes.len() + data.len();
@@ -115,6 +121,19 @@ pub(crate) async fn receive(
     drop((bytes, permit));
     read_and_forget(body).await;
     Err(problem)
+}
+
+/// Whether the body itself is wrong, and not just over too soon.
+fn is_malformed(error: &axum::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref().map(io::Error::kind);
+        if let Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) = kind {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The refusal of a body.

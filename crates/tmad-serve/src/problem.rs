@@ -100,7 +100,7 @@ impl Code {
             Self::InvalidJobId => (400, "invalid_job_id", "The job's name is not usable"),
             Self::InvalidOptions => (400, "invalid_options", "The options are not usable"),
             Self::InvalidPolygon => (400, "invalid_polygon", "The polygon is not usable"),
-            Self::LengthInvalid => (400, "length_invalid", "The body ended early"),
+            Self::LengthInvalid => (400, "length_invalid", "The body's length is unclear"),
             Self::MalformedMultipart => (400, "malformed_multipart", "The form is malformed"),
             Self::Unauthorized => (401, "unauthorized", "A token is needed"),
             Self::ForbiddenHost => (403, "forbidden_host", "The host name is not served"),

@@ -118,7 +118,7 @@ fn progress_is_told_from_before_the_request_to_its_end() {
         .reply()
         .unwrap();
     assert_eq!((twice.status, code(&twice)), (409, "job_exists".to_owned()));
-    thread::sleep(Duration::from_millis(150));
+    thread::sleep(Duration::from_millis(400));
     gate.open();
     assert_eq!(first.reply().unwrap().status, 200);
     assert_eq!(second.reply().unwrap().status, 200);

@@ -94,7 +94,8 @@ fn forms_that_make_no_sense() {
     let image = &png(1, 16, 16)[..];
     let mask = &mask(16, 16)[..];
     let square = &b"[[4,4],[8,4],[8,8],[4,8]]"[..];
-    let cases: &[(&[(&str, &[u8])], u16, &str)] = &[
+    type Fields<'a> = &'a [(&'a str, &'a [u8])];
+    let cases: &[(Fields, u16, &str)] = &[
         (&[], 400, "field_missing"),
         (&[("mask", mask)], 400, "field_missing"),
         (&[("image", image)], 400, "field_missing"),
@@ -237,6 +238,18 @@ fn bodies_that_are_no_forms() {
 }
 
 #[test]
+fn chunks_that_are_malformed() {
+    let server = start(config());
+    let headers = [FORM, "Transfer-Encoding: chunked"];
+    for chunks in [&b"xyz\r\n"[..], b"2\r\n--!!", b"fffffffffffffffffff\r\n"] {
+        let mut client = Client::connect(server.addr).unwrap();
+        client.send_head("POST", "/v1/inpaint", &headers).unwrap();
+        client.send_raw(chunks).unwrap();
+        assert_problem(&client.reply().unwrap(), 400, "length_invalid");
+    }
+}
+
+#[test]
 fn a_form_of_100_000_fields_is_refused() {
     let server = start(config());
     let fields = vec![("image", &b"x"[..]); 100_000];
@@ -328,7 +341,7 @@ fn the_memory_for_bodies_is_shared() {
 fn slow_clients_are_not_waited_for() {
     let server = start(Config {
         timeouts: Timeouts {
-            head: Duration::from_millis(300),
+            head: Duration::from_millis(600),
             body_idle: Duration::from_millis(300),
             body: Duration::from_secs(1),
             ..Timeouts::default()
@@ -375,7 +388,7 @@ fn clients_that_do_not_take_their_answers_are_dropped() {
         workers: 1,
         queue: 0,
         timeouts: Timeouts {
-            write: Duration::from_millis(300),
+            write: Duration::from_secs(2),
             ..Timeouts::default()
         },
         ..config()
