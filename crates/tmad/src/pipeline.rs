@@ -11,7 +11,7 @@ use crate::patches::{Position, assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
 use crate::scale::{Scaled, enlarge, reduce};
 use crate::tensors::{images_to_tensor, tensor_to_images};
-use crate::texture_memory::{Sampling, memory_windows, sample_windows};
+use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windows};
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
 use explain::Trace;
@@ -87,6 +87,21 @@ impl TMad {
     pub fn coarse_only(mut self) -> Self {
         self.coarse_only = true;
         self
+    }
+
+    /// With other switches of the texture memory, for ablations that need no training.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the switches, and with which field.
+    pub fn with_memory(self, change: impl FnOnce(&mut MemoryConfig)) -> Result<Self, String> {
+        let mut config = self.model.config().clone();
+        change(&mut config.memory);
+        config.check()?;
+        Ok(Self {
+            model: self.model.with_memory(config.memory),
+            ..self
+        })
     }
 
     /// The networks.

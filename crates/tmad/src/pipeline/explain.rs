@@ -68,7 +68,7 @@ impl Trace {
         }
     }
 
-    /// The patches of a region whose first pixel is (`x`, `y`) of the picture.
+    /// The patches of the region at `context`, in pixels of the picture.
     fn patches(&self, context: Rect, side: usize) -> impl Iterator<Item = ExplainedPatch> {
         let square = move |position: Position| Square {
             x: i64::from(context.x) + i64::from(position.x),
