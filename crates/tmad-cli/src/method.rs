@@ -66,7 +66,7 @@ impl EngineArgs {
     /// # Errors
     ///
     /// If the weights cannot be used.
-    pub fn load_tmad(&self, device: &Device) -> Result<TMad> {
+    pub fn load_tmad_on(&self, device: &Device) -> Result<TMad> {
         load_tmad(self.weights.as_deref(), device)
     }
 
@@ -76,12 +76,20 @@ impl EngineArgs {
     ///
     /// If the weights or the device cannot be used.
     pub fn load(&self, method: Method) -> Result<Box<dyn Inpainter>> {
-        let load = || load_tmad(self.weights.as_deref(), &self.device.open()?);
         Ok(match method {
-            Method::Tmad => Box::new(load()?),
-            Method::Coarse => Box::new(load()?.coarse_only()),
+            Method::Tmad => Box::new(self.load_tmad()?),
+            Method::Coarse => Box::new(self.load_tmad()?.coarse_only()),
             Method::Patchmatch => Box::new(PatchMatch::default()),
         })
+    }
+
+    /// Makes T-MAD ready to run.
+    ///
+    /// # Errors
+    ///
+    /// If the weights or the device cannot be used.
+    pub fn load_tmad(&self) -> Result<TMad> {
+        load_tmad(self.weights.as_deref(), &self.device.open()?)
     }
 }
 

@@ -60,10 +60,15 @@ impl HoleCounts {
 
     /// Hole pixels of the square with side `side` at (`y`, `x`), as far as it lies inside.
     pub fn in_square(&self, y: i32, x: i32, side: i32) -> u32 {
+        self.in_rectangle(y, x, side, side)
+    }
+
+    /// Hole pixels of a rectangle at (`y`, `x`), as far as it lies inside.
+    pub fn in_rectangle(&self, y: i32, x: i32, height: i32, width: i32) -> u32 {
         let row = |v: i32| v.clamp(0, self.height as i32) as usize * (self.width + 1);
         let column = |v: i32| v.clamp(0, self.width as i32) as usize;
-        let (top, bottom) = (row(y), row(y + side));
-        let (left, right) = (column(x), column(x + side));
+        let (top, bottom) = (row(y), row(y + height));
+        let (left, right) = (column(x), column(x + width));
         self.sums[bottom + right] + self.sums[top + left]
             - self.sums[top + right]
             - self.sums[bottom + left]
