@@ -10,7 +10,7 @@ fn bench_reports_stages_and_writes_what_it_computed() {
     let folder = Folder::new();
     let run = "bench --size 72x64 --hole 40x32 --runs 1 --threads 2 --device cpu --json";
     let assert = folder
-        .tmad(&format!("{run} --layers --dump dump"))
+        .tmad(&format!("{run} --paper --layers --dump dump"))
         .assert()
         .success();
     let report: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
