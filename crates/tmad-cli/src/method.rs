@@ -161,7 +161,7 @@ impl EngineArgs {
     /// # Errors
     ///
     /// If the weights cannot be used.
-    pub fn load_tmad_on(&self, device: &Device) -> Result<TMad> {
+    pub fn load_tmad(&self, device: &Device) -> Result<TMad> {
         load_tmad(self.weights.as_deref(), device)
     }
 

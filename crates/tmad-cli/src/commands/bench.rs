@@ -138,7 +138,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let model = if args.paper {
         Model::new(&paper, args.seed, &device)
     } else {
-        args.engine.load_tmad_on(&device)?.model().clone()
+        args.engine.load_tmad(&device)?.model().clone()
     };
     let image = render_background(size.width, size.height, args.seed);
     let (left, top) = (
@@ -181,7 +181,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let device = device.autodiff();
         let trained = match args.paper {
             true => Model::new(&paper, args.seed, &device),
-            false => args.engine.load_tmad_on(&device)?.model().clone(),
+            false => args.engine.load_tmad(&device)?.model().clone(),
         };
         report.training = stages::training(&trained, &device, &stages, args.runs);
     }
