@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+import cases_evaluation
 import cases_layers
 import cases_networks
 import cases_training
@@ -28,7 +29,7 @@ def compare(case, path):
 
 
 def main():
-    cases = {f.__name__: f for m in (cases_layers, cases_networks, cases_training) for f in m.CASES}
+    cases = {f.__name__: f for m in (cases_layers, cases_networks, cases_training, cases_evaluation) for f in m.CASES}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(cases)}; all by default")
     parser.add_argument("--check", action="store_true")

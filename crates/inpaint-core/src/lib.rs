@@ -39,6 +39,7 @@ pub mod metrics;
 pub mod patchmatch;
 pub mod random;
 pub mod scene;
+mod telea;
 
 pub use composite::{check_sizes, composite};
 pub use error::{InpaintError, Size};
@@ -48,3 +49,4 @@ pub use image::{GrayImage, RgbImage};
 pub use inpainter::{Control, Inpainter, ProgressCallback};
 pub use mask::{Mask, Rect};
 pub use membrane::membrane;
+pub use telea::Telea;

@@ -93,6 +93,17 @@ impl MaskArgs {
         Ok(Masks { args: self, source })
     }
 
+    /// The hole in a single photo.
+    ///
+    /// # Errors
+    ///
+    /// As [`Masks::hole`]; also if the mask is a folder.
+    pub fn read(&self, photo: &Photo, limits: &Limits) -> Result<Hole> {
+        self.open()?
+            .of_one_photo()?
+            .hole("the photo", photo, limits)
+    }
+
     /// The file or folder that the masks are in, if they are in one.
     ///
     /// # Errors
@@ -124,6 +135,21 @@ impl Masks<'_> {
     /// Whether every photo has a mask of its own.
     pub fn is_folder(&self) -> bool {
         matches!(self.source, Source::Folder { .. })
+    }
+
+    /// Refuses a folder of masks, which a single photo has no use for.
+    ///
+    /// # Errors
+    ///
+    /// If it is one.
+    pub fn of_one_photo(self) -> Result<Self> {
+        match &self.source {
+            Source::Folder { folder, .. } => {
+                let message = format!("{folder} is a folder; give the mask of this photo");
+                Err(UsageError(message).into())
+            }
+            _ => Ok(self),
+        }
     }
 
     /// The hole of a photo. `name` is the photo's name below its folder.

@@ -1,14 +1,17 @@
 //! The choice of an inpainting method.
 
 use crate::device::DeviceChoice;
+use crate::terminal::UsageError;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
-use inpaint_core::Inpainter;
 use inpaint_core::patchmatch::PatchMatch;
-use std::fs;
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, Telea};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::{fmt, fs};
 use tmad::pipeline::TMad;
+use tmad::texture_memory::{Retrieval, Sampling};
 
 /// What fills the hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -19,6 +22,98 @@ pub enum Method {
     Coarse,
     /// Patches copied from the rest of the picture, without a network
     Patchmatch,
+    /// Colours carried inwards from the hole's rim (fast marching), without a network
+    Telea,
+}
+
+/// A method with switches for ablations, such as `tmad:candidates=1:retrieval=soft`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodSpec {
+    method: Method,
+    switches: Vec<Switch>,
+}
+
+/// A switch of T-MAD that needs no training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Switch {
+    /// Only so many different candidates (Table V).
+    Candidates(usize),
+    Retrieval(Retrieval),
+    Memory(Sampling),
+}
+
+impl FromStr for MethodSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(':');
+        let name = parts.next().unwrap_or_default();
+        let method = Method::from_str(name, true).map_err(|_| {
+            format!("`{name}` is no method; there are tmad, coarse, patchmatch, telea")
+        })?;
+        let switches = parts.map(Switch::from_str).collect::<Result<Vec<_>, _>>()?;
+        if method != Method::Tmad && !switches.is_empty() {
+            return Err(format!("`{name}` has no switches; only tmad has"));
+        }
+        Ok(Self { method, switches })
+    }
+}
+
+impl fmt::Display for MethodSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Results get a folder of this name, in which some systems allow no colon.
+        let method = self.method.to_possible_value().expect("none is hidden");
+        f.write_str(method.get_name())?;
+        self.switches.iter().try_for_each(|switch| match switch {
+            Switch::Candidates(count) => write!(f, " candidates={count}"),
+            Switch::Retrieval(Retrieval::Hard) => f.write_str(" retrieval=hard"),
+            Switch::Retrieval(Retrieval::Soft) => f.write_str(" retrieval=soft"),
+            Switch::Memory(Sampling::All) => f.write_str(" memory=all"),
+            Switch::Memory(Sampling::Paper) => f.write_str(" memory=paper"),
+        })
+    }
+}
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = || {
+            format!(
+                "`{text}` is no switch; there are candidates=N, retrieval=hard|soft, memory=all|paper"
+            )
+        };
+        let (name, value) = text.split_once('=').ok_or_else(unknown)?;
+        Ok(match (name, value) {
+            ("candidates", count) => Self::Candidates(count.parse().map_err(|_| unknown())?),
+            ("retrieval", "hard") => Self::Retrieval(Retrieval::Hard),
+            ("retrieval", "soft") => Self::Retrieval(Retrieval::Soft),
+            ("memory", "all") => Self::Memory(Sampling::All),
+            ("memory", "paper") => Self::Memory(Sampling::Paper),
+            _ => return Err(unknown()),
+        })
+    }
+}
+
+/// T-MAD with switches, under a name of its own.
+struct Ablation {
+    name: String,
+    method: TMad,
+}
+
+impl Inpainter for Ablation {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn inpaint(
+        &self,
+        image: &RgbImage,
+        mask: &Mask,
+        control: &Control,
+    ) -> Result<RgbImage, InpaintError> {
+        self.method.inpaint(image, mask, control)
+    }
 }
 
 /// Options of whatever runs methods.
@@ -52,18 +147,61 @@ impl EngineArgs {
         Ok(())
     }
 
+    /// The device.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    pub fn open_device(&self) -> Result<Device> {
+        self.device.open()
+    }
+
+    /// T-MAD with the weights asked for, on `device`.
+    ///
+    /// # Errors
+    ///
+    /// If the weights cannot be used.
+    pub fn load_tmad(&self, device: &Device) -> Result<TMad> {
+        load_tmad(self.weights.as_deref(), device)
+    }
+
     /// Makes a method ready to run.
     ///
     /// # Errors
     ///
     /// If the weights or the device cannot be used.
     pub fn load(&self, method: Method) -> Result<Box<dyn Inpainter>> {
-        let load = || load_tmad(self.weights.as_deref(), &self.device.open()?);
+        let load = || self.load_tmad(&self.open_device()?);
         Ok(match method {
             Method::Tmad => Box::new(load()?),
             Method::Coarse => Box::new(load()?.coarse_only()),
             Method::Patchmatch => Box::new(PatchMatch::default()),
+            Method::Telea => Box::new(Telea::default()),
         })
+    }
+
+    /// Makes a method with its switches ready to run.
+    ///
+    /// # Errors
+    ///
+    /// If the weights or the device cannot be used, or the weights do not allow a switch.
+    pub fn load_spec(&self, spec: &MethodSpec) -> Result<Box<dyn Inpainter>> {
+        if spec.switches.is_empty() {
+            return self.load(spec.method);
+        }
+        let method = self.load_tmad(&self.open_device()?)?.with_memory(|memory| {
+            for switch in &spec.switches {
+                match *switch {
+                    Switch::Candidates(count) => memory.num_distinct = Some(count),
+                    Switch::Retrieval(retrieval) => memory.retrieval = retrieval,
+                    Switch::Memory(sampling) => memory.sampling = sampling,
+                }
+            }
+        });
+        Ok(Box::new(Ablation {
+            name: spec.to_string(),
+            method: method.map_err(|reason| UsageError(format!("{spec}: {reason}")))?,
+        }))
     }
 }
 
@@ -79,4 +217,25 @@ pub fn load_tmad(weights: Option<&Path>, device: &Device) -> Result<TMad> {
     let name = path.display();
     let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
     TMad::from_bytes(&bytes, device).with_context(|| format!("cannot use the weights {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_read_and_named() {
+        let name = |text: &str| text.parse::<MethodSpec>().unwrap().to_string();
+        assert_eq!(name("telea"), "telea");
+        assert_eq!(
+            name("tmad:candidates=1:retrieval=soft:memory=paper"),
+            "tmad candidates=1 retrieval=soft memory=paper"
+        );
+        let error = |text: &str| text.parse::<MethodSpec>().unwrap_err();
+        assert!(error("lama").contains("patchmatch"));
+        assert!(error("telea:candidates=1").contains("switches"));
+        for text in ["tmad:candidates", "tmad:candidates=x", "tmad:memory=half"] {
+            assert!(error(text).contains("candidates=N"), "{text}");
+        }
+    }
 }

@@ -1,10 +1,76 @@
-//! Writing files: everything or nothing on the disk.
+//! Writing results: format by the name, everything or nothing on the disk.
 
 use crate::interrupt;
-use anyhow::{Context, Result, bail};
+use crate::terminal::{Terminal, UsageError};
+use anyhow::{Context, Result, anyhow, bail};
+use inpaint_photo::{EncodeOptions, ImageFormat, Photo, WRITABLE, format_of_extension};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where a picture goes, checked before any work is done for it.
+#[derive(Debug)]
+pub struct OutputFile {
+    path: PathBuf,
+    format: ImageFormat,
+}
+
+impl OutputFile {
+    /// Takes the format from the extension.
+    ///
+    /// # Errors
+    ///
+    /// If the extension is unknown, the path is a folder, or its folder does not exist.
+    pub fn new(path: &Path) -> Result<Self> {
+        let name = path.display();
+        if path.is_dir() {
+            let message = format!("{name} is a folder; give the name of the file to write");
+            return Err(UsageError(message).into());
+        }
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let Some(format) = format_of_extension(&extension) else {
+            let message = format!(
+                "{name} does not end in a format that can be written; use one of {WRITABLE}"
+            );
+            return Err(UsageError(message).into());
+        };
+        check_folder(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            format,
+        })
+    }
+
+    /// Format by the name.
+    pub fn format(&self) -> ImageFormat {
+        self.format
+    }
+
+    /// Encodes and writes. What the format cannot hold is warned about.
+    ///
+    /// # Errors
+    ///
+    /// If the picture is too large for the format or the file cannot be written; then nothing of
+    /// it is left.
+    pub fn write(&self, photo: &Photo, options: &EncodeOptions, terminal: &Terminal) -> Result<()> {
+        let encoded = photo.encode(Some(self.format), options).map_err(|error| {
+            anyhow!("cannot encode {}: the picture {error}", self.path.display())
+        })?;
+        for warning in &encoded.warnings {
+            terminal.warn(warning);
+        }
+        self.write_bytes(&encoded.bytes)
+    }
+
+    /// Writes a file that is encoded already.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written; then nothing of it is left.
+    pub fn write_bytes(&self, bytes: &[u8]) -> Result<()> {
+        write_file(&self.path, bytes)
+    }
+}
 
 /// Whether the folder that `path` is to be written into exists.
 ///

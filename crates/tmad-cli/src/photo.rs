@@ -2,14 +2,24 @@
 
 use crate::terminal::UsageError;
 use anyhow::{Context, Result, anyhow};
-use inpaint_photo::{PhotoError, format_of};
+use inpaint_photo::{Limits, Photo, PhotoError, format_of};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+/// Reads and decodes a file; the content decides about the format, not the name.
+///
+/// # Errors
+///
+/// If the file is missing, a folder, no picture, incomplete, damaged, or beyond the limits.
+pub fn read_photo(path: &Path, limits: &Limits) -> Result<Photo> {
+    let bytes = read_picture_file(path)?;
+    Photo::decode(&bytes, limits).map_err(|error| about(path.display(), &error))
+}
+
 /// The error with the file's name, and with the option that helps.
-pub fn about(path: impl AsRef<Path>, error: &PhotoError) -> anyhow::Error {
-    let name = path.as_ref().display();
+pub fn about(name: impl fmt::Display, error: &PhotoError) -> anyhow::Error {
     if error.is_limit() {
         anyhow!(
             "{name} {error}; raise the limit with --max-megapixels if the picture is what you \

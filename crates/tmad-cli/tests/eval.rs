@@ -41,6 +41,48 @@ fn wrong_protocols_folders_and_weights_are_named() {
         2,
         &["lama=results/lama"],
     );
-    let run = "eval --data pictures --methods patchmatch --lpips-weights gone";
-    folder.fails(run, 1, &["gone/squeezenet1_1.safetensors"]);
+    let run = "eval --data pictures --methods patchmatch --metric-weights gone";
+    folder.fails(run, 1, &["gone"]);
+    let run = "eval --data pictures --methods tmad:candidates=9";
+    folder.fails(run, 2, &["9", "1..=4"]);
+    let run = "eval --data pictures --refine lama";
+    folder.fails(run, 1, &["--outputs lama"]);
+}
+
+#[test]
+fn ablations_and_refined_results_are_rows() {
+    let folder = folder_of_pictures();
+    let run = "eval --data pictures --methods telea --size 48 --out report --save-images";
+    folder.succeeds(run);
+    let run = "eval --data pictures --size 48 --outputs t=report/results/telea --refine t \
+               --methods tmad,tmad:candidates=1,tmad:memory=paper";
+    let output = folder
+        .tmad(run)
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let table = String::from_utf8(output).unwrap();
+    for row in [
+        "tmad",
+        "tmad candidates=1",
+        "tmad memory=paper",
+        "t",
+        "t+tmad",
+        "truth",
+    ] {
+        assert!(
+            table.contains(&format!("| {row} | hole |")),
+            "{row}: {table}"
+        );
+    }
+    assert!(
+        table.contains("lpips_alex is left out: add alexnet.safetensors and"),
+        "{table}"
+    );
+    assert!(
+        table.contains("FID, KID, P-IDS and U-IDS are left out"),
+        "{table}"
+    );
 }

@@ -1,27 +1,24 @@
 //! Evaluates PatchMatch on a folder of pictures and prints the table:
-//! `cargo run --release -p tmad-eval --example patchmatch -- DATA PROTOCOL [OUT [BACKBONE LINEAR]]`.
+//! `cargo run --release -p tmad-eval --example patchmatch -- DATA PROTOCOL [OUT [WEIGHTS]]`.
 
 use std::error::Error;
 use std::path::PathBuf;
 
 use inpaint_core::patchmatch::PatchMatch;
-use tmad_eval::{EvalOptions, LpipsWeights, evaluate};
+use tmad_eval::{EvalOptions, evaluate};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: patchmatch DATA PROTOCOL [OUT [BACKBONE LINEAR]]";
+    let usage = "usage: patchmatch DATA PROTOCOL [OUT [WEIGHTS]]";
     let (data, protocol) = arguments.next().zip(arguments.next()).ok_or(usage)?;
     let out = arguments.next().map(PathBuf::from);
-    let lpips = arguments.next().zip(arguments.next());
+    let weights = arguments.next().map(PathBuf::from);
     let options = EvalOptions {
         data: data.into(),
         protocol: protocol.parse()?,
         save_images: out.is_some(),
         out,
-        lpips: lpips.map(|(backbone, linear)| LpipsWeights {
-            backbone: backbone.into(),
-            linear: linear.into(),
-        }),
+        weights,
         ..EvalOptions::default()
     };
     let report = evaluate(&options, &[&PatchMatch::default()], &[], &mut |progress| {

@@ -12,7 +12,7 @@ use crate::EvalError;
 use crate::files::{open_rgb, read};
 use crate::metric::{Better, Metric};
 use crate::paper;
-use crate::report::{COLUMNS, Report};
+use crate::report::Report;
 use crate::store::Score;
 
 /// Pictures in the gallery at most: some 50 kB each.
@@ -24,6 +24,7 @@ struct Page<'a> {
     report: &'a Report,
     metrics: Vec<MetricInfo>,
     columns: Vec<ColumnInfo>,
+    sets: Vec<SetInfo>,
     paper: Vec<[String; 7]>,
     statements: [&'static str; 4],
     gallery_note: String,
@@ -42,6 +43,13 @@ struct ColumnInfo {
     title: &'static str,
     hole: Option<Metric>,
     image: Option<Metric>,
+}
+
+#[derive(Serialize)]
+struct SetInfo {
+    title: &'static str,
+    key: &'static str,
+    digits: usize,
 }
 
 #[derive(Serialize)]
@@ -70,11 +78,18 @@ pub(crate) fn page(report: &Report, folder: &Path) -> Result<String, EvalError> 
                 digits: key.digits(),
             })
             .collect(),
-        columns: (COLUMNS.iter())
+        columns: (report.columns().into_iter())
             .map(|column| ColumnInfo {
                 title: column.title,
                 hole: column.hole,
                 image: column.image,
+            })
+            .collect(),
+        sets: (report.set_columns().iter())
+            .map(|column| SetInfo {
+                title: column.title,
+                key: column.key,
+                digits: column.digits,
             })
             .collect(),
         paper: paper::PLACES.iter().map(paper::PaperRow::cells).collect(),

@@ -42,6 +42,10 @@ pub enum Metric {
     TvPicnetImage,
     /// LPIPS 0.1 with SqueezeNet, over the whole picture.
     LpipsSqueeze,
+    /// LPIPS 0.1 with AlexNet, over the whole picture.
+    LpipsAlex,
+    /// LPIPS 0.1 with VGG-16, over the whole picture.
+    LpipsVgg,
 }
 
 /// Which values of a metric are good.
@@ -57,7 +61,7 @@ pub enum Better {
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::L1Hole,
         Self::L1Image,
         Self::PsnrHole,
@@ -69,7 +73,15 @@ impl Metric {
         Self::TvPicnetHole,
         Self::TvPicnetImage,
         Self::LpipsSqueeze,
+        Self::LpipsAlex,
+        Self::LpipsVgg,
     ];
+
+    /// The metric's name in files: `psnr_hole`.
+    pub fn key(self) -> String {
+        let name = serde_json::to_value(self).expect("a name");
+        name.as_str().unwrap_or_default().to_owned()
+    }
 
     /// Which values are good.
     pub fn better(self) -> Better {
@@ -78,21 +90,29 @@ impl Metric {
             Self::TvHole | Self::TvImage | Self::TvPicnetHole | Self::TvPicnetImage => {
                 Better::NearTruth
             }
-            Self::L1Hole | Self::L1Image | Self::LpipsSqueeze => Better::Lower,
+            Self::L1Hole
+            | Self::L1Image
+            | Self::LpipsSqueeze
+            | Self::LpipsAlex
+            | Self::LpipsVgg => Better::Lower,
         }
     }
 
     /// Digits behind the point that tables show.
     pub fn digits(self) -> usize {
         match self {
-            Self::SsimHole | Self::SsimImage | Self::LpipsSqueeze => 4,
+            Self::SsimHole
+            | Self::SsimImage
+            | Self::LpipsSqueeze
+            | Self::LpipsAlex
+            | Self::LpipsVgg => 4,
             _ => 2,
         }
     }
 }
 
 /// Values of one picture. A metric that cannot be measured on it (SSIM where the hole keeps to
-/// the border, LPIPS without weights) is left out.
+/// the border, LPIPS without weights or on a picture too small for its network) is left out.
 pub type Metrics = BTreeMap<Metric, f64>;
 
 /// Measures a composited result against the truth.
@@ -104,7 +124,7 @@ pub fn measure(
     truth: &RgbImage,
     composited: &RgbImage,
     mask: &Mask,
-    lpips: Option<&Lpips>,
+    lpips: &[Lpips],
 ) -> Result<Metrics, EvalError> {
     let (hole, image) = (Region::Hole(mask), Region::Whole);
     let finite_psnr = |region| psnr(truth, composited, region).map(|db| db.min(PERFECT_PSNR_DB));
@@ -138,9 +158,26 @@ pub fn measure(
             Err(error) => return Err(error.into()),
         }
     }
-    if let Some(lpips) = lpips {
-        metrics.insert(Metric::LpipsSqueeze, lpips.distance(truth, composited)?);
+    for lpips in lpips {
+        match lpips.distance(truth, composited) {
+            Ok(value) => {
+                metrics.insert(lpips.network().metric(), value);
+            }
+            Err(EvalError::Metric(InpaintError::TooSmall { .. })) => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(metrics)
+}
+
+/// The total variations of a truth, beside which those of results are read.
+///
+/// # Errors
+///
+/// The sizes differ.
+pub(crate) fn measure_truth(truth: &RgbImage, mask: &Mask) -> Result<Metrics, EvalError> {
+    let mut metrics = measure(truth, truth, mask, &[])?;
+    metrics.retain(|metric, _| metric.better() == Better::NearTruth);
     Ok(metrics)
 }
 
@@ -154,30 +191,29 @@ mod tests {
     fn a_perfect_result_has_finite_values() {
         let truth = RgbImage::from_fn(32, 32, |x, y| Rgb([x as u8, y as u8, 9]));
         let mask = centre_rectangle(32, 32);
-        let metrics = measure(&truth, &truth, &mask, None).unwrap();
+        let metrics = measure(&truth, &truth, &mask, &[]).unwrap();
         assert_eq!(metrics[&Metric::PsnrHole], PERFECT_PSNR_DB);
         assert_eq!(metrics[&Metric::SsimImage], 1.0);
         assert_eq!(metrics[&Metric::L1Hole], 0.0);
-        assert_eq!(metrics.len(), Metric::ALL.len() - 1);
+        assert_eq!(metrics.len(), Metric::ALL.len() - 3);
+        assert_eq!(measure_truth(&truth, &mask).unwrap().len(), 4);
     }
 
     #[test]
     fn what_cannot_be_measured_is_left_out() {
         let truth = RgbImage::new(32, 32);
         let border = Mask::from_fn(32, 32, |x, _| x == 0);
-        let metrics = measure(&truth, &truth, &border, None).unwrap();
+        let metrics = measure(&truth, &truth, &border, &[]).unwrap();
         assert!(!metrics.contains_key(&Metric::SsimHole));
         assert!(metrics.contains_key(&Metric::SsimImage));
-        assert!(measure(&truth, &truth, &Mask::new(32, 32), None).is_err());
+        assert!(measure(&truth, &truth, &Mask::new(32, 32), &[]).is_err());
     }
 
     #[test]
     fn names_are_those_of_the_files() {
-        let names: Vec<String> = (Metric::ALL.iter())
-            .map(|metric| serde_json::to_string(metric).unwrap())
-            .collect();
-        assert_eq!(names[2], "\"psnr_hole\"");
-        assert_eq!(names[9], "\"tv_picnet_image\"");
-        assert_eq!(names[10], "\"lpips_squeeze\"");
+        let names = Metric::ALL.map(Metric::key);
+        assert_eq!(names[2], "psnr_hole");
+        assert_eq!(names[9], "tv_picnet_image");
+        assert_eq!(names[10], "lpips_squeeze");
     }
 }

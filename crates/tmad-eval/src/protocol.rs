@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::resize::{Levels, area};
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, RectangleMask, centre_rectangle};
@@ -56,8 +57,8 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// The largest centred square of a picture, scaled to `size` × `size` pixels: with a box filter
-/// (area average) when it shrinks, bilinearly when it grows.
+/// The largest centred square of a picture, scaled to `size` × `size` pixels: to the mean over the
+/// area of each pixel when it shrinks (OpenCV's `INTER_AREA`), bilinearly when it grows.
 ///
 /// Where the rest is odd, the square lies half a pixel nearer to the first row or column: area
 /// averages are exact only for whole pixels.
@@ -78,16 +79,15 @@ pub fn centre_square(picture: &RgbImage, size: u32) -> Result<RgbImage, EvalErro
     if (width, height) == (size, size) {
         return Ok(picture.clone());
     }
-    let filter = if short > size {
-        FilterType::Box
-    } else {
-        FilterType::Bilinear
-    };
+    let (x, y) = ((width - short) / 2, (height - short) / 2);
+    if short > size {
+        let square = Levels::of(picture, [x, y, short, short]);
+        return Ok(square.resized(size as usize, size as usize, area).to_rgb());
+    }
     let side = f64::from(short);
-    let offset = |length: u32| f64::from((length - short) / 2);
     let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(filter))
-        .crop(offset(width), offset(height), side, side);
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .crop(x.into(), y.into(), side, side);
     let mut square = Image::new(size, size, PixelType::U8x3);
     Resizer::new()
         .resize(picture, &mut square, &options)

@@ -7,9 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::EvalError;
+use crate::distances::SetDistances;
 use crate::files::write;
 use crate::html;
-use crate::metric::{Better, Metric};
+use crate::metric::{Better, Metric, Metrics};
 use crate::paper;
 use crate::statistics::Estimate;
 use crate::store::{Score, Settings, to_json};
@@ -39,6 +40,9 @@ pub struct MethodSummary {
     /// Sliced Wasserstein distance; none where it could not be measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swd: Option<TextureDistance>,
+    /// FID, KID, P-IDS and U-IDS; none without the network's weights.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub sets: Option<SetDistances>,
     /// The same means by size of the hole.
     pub by_hole_size: Vec<HoleSizeBin>,
 }
@@ -61,6 +65,8 @@ pub struct Report {
     pub settings: Settings,
     /// Number of pictures.
     pub num_pictures: usize,
+    /// The truths' own total variations.
+    pub truth: BTreeMap<Metric, Estimate>,
     /// A summary per method.
     pub methods: Vec<MethodSummary>,
     /// What was left out, and why.
@@ -70,26 +76,34 @@ pub struct Report {
     pub scores: Vec<Score>,
 }
 
+/// Distances between sets of pictures, by method.
+pub(crate) struct SetResults {
+    pub textures: BTreeMap<String, TextureDistance>,
+    pub distances: BTreeMap<String, SetDistances>,
+}
+
 impl Report {
     pub(crate) fn new(
         settings: Settings,
-        num_pictures: usize,
+        truths: &[Metrics],
         scores: Vec<Score>,
-        mut textures: BTreeMap<String, TextureDistance>,
+        mut sets: SetResults,
         notes: Vec<String>,
     ) -> Self {
         let methods = (scores.chunk_by(|a, b| a.method == b.method))
             .map(|scores| MethodSummary {
                 method: scores[0].method.clone(),
-                metrics: estimates(scores.iter()),
+                metrics: estimates(scores.iter().map(|score| &score.metrics)),
                 seconds: Estimate::of(&scores.iter().filter_map(|s| s.seconds).collect::<Vec<_>>()),
-                swd: textures.remove(&scores[0].method),
+                swd: sets.textures.remove(&scores[0].method),
+                sets: sets.distances.remove(&scores[0].method),
                 by_hole_size: by_hole_size(scores),
             })
             .collect();
         Self {
             settings,
-            num_pictures,
+            num_pictures: truths.len(),
+            truth: estimates(truths.iter()),
             methods,
             notes,
             scores,
@@ -113,6 +127,8 @@ impl Report {
     /// The table for people: per method a row over the hole and one over the whole picture, means
     /// with their 95 % intervals; below it, apart, the paper's own figures.
     pub fn to_markdown(&self) -> String {
+        let columns = self.columns();
+        let sets = self.set_columns();
         let mut text = String::new();
         let Settings {
             protocol,
@@ -126,7 +142,7 @@ impl Report {
              bootstrap intervals\n",
             self.num_pictures
         );
-        let header = COLUMNS.map(|column| {
+        let header = columns.iter().map(|column| {
             let arrow = match column.metrics().next().map(Metric::better) {
                 Some(Better::Higher) => " ↑",
                 Some(Better::Lower) => " ↓",
@@ -134,15 +150,28 @@ impl Report {
             };
             format!("{}{arrow}", column.title)
         });
+        let titles = sets.iter().map(|column| column.title.to_owned());
+        let header: Vec<String> = header.chain(titles).collect();
         let _ = writeln!(
             text,
             "| method | over | {} | SWD ↓ | s/picture ↓ |\n|---|---|{}---:|---:|",
             header.join(" | "),
-            "---:|".repeat(COLUMNS.len())
+            "---:|".repeat(header.len())
         );
         for method in &self.methods {
-            text.push_str(&method_rows(method));
+            let row = Row {
+                name: &method.method,
+                metrics: &method.metrics,
+                method: Some(method),
+            };
+            text.push_str(&row.to_markdown(&columns, sets));
         }
+        let truth = Row {
+            name: "truth",
+            metrics: &self.truth,
+            method: None,
+        };
+        text.push_str(&truth.to_markdown(&columns, sets));
         for note in &self.notes {
             let _ = writeln!(text, "\n{note}.");
         }
@@ -150,7 +179,62 @@ impl Report {
         text.push_str(&paper::to_markdown());
         text
     }
+
+    /// The columns of this report's table: metrics that need weights only where some were given.
+    pub(crate) fn columns(&self) -> Vec<&'static Column> {
+        let is_measured = |column: &&Column| {
+            column.hole.is_some()
+                || column.metrics().any(|metric| {
+                    let mut methods = self.methods.iter();
+                    methods.any(|method| method.metrics.contains_key(&metric))
+                })
+        };
+        COLUMNS.iter().filter(is_measured).collect()
+    }
+
+    /// The columns of distances between sets, if any was measured.
+    pub(crate) fn set_columns(&self) -> &'static [SetColumn] {
+        match self.methods.iter().any(|method| method.sets.is_some()) {
+            true => &SET_COLUMNS,
+            false => &[],
+        }
+    }
 }
+
+/// A distance between the truths and the results.
+pub(crate) struct SetColumn {
+    pub title: &'static str,
+    pub key: &'static str,
+    pub digits: usize,
+    pub value: fn(&SetDistances) -> f64,
+}
+
+const SET_COLUMNS: [SetColumn; 4] = [
+    SetColumn {
+        title: "FID ↓",
+        key: "fid",
+        digits: 3,
+        value: |sets| sets.fid,
+    },
+    SetColumn {
+        title: "KID × 1000 ↓",
+        key: "kid",
+        digits: 3,
+        value: |sets| sets.kid,
+    },
+    SetColumn {
+        title: "P-IDS % ↑",
+        key: "p_ids",
+        digits: 2,
+        value: |sets| sets.p_ids,
+    },
+    SetColumn {
+        title: "U-IDS % ↑",
+        key: "u_ids",
+        digits: 2,
+        value: |sets| sets.u_ids,
+    },
+];
 
 /// A metric in both conventions.
 pub(crate) struct Column {
@@ -165,8 +249,8 @@ impl Column {
     }
 }
 
-/// The columns of tables.
-pub(crate) const COLUMNS: [Column; 6] = [
+/// The columns that tables can have.
+pub(crate) static COLUMNS: [Column; 8] = [
     Column {
         title: "l1 %",
         hole: Some(Metric::L1Hole),
@@ -197,20 +281,58 @@ pub(crate) const COLUMNS: [Column; 6] = [
         hole: None,
         image: Some(Metric::LpipsSqueeze),
     },
+    Column {
+        title: "LPIPS alex",
+        hole: None,
+        image: Some(Metric::LpipsAlex),
+    },
+    Column {
+        title: "LPIPS vgg",
+        hole: None,
+        image: Some(Metric::LpipsVgg),
+    },
 ];
 
-fn method_rows(method: &MethodSummary) -> String {
-    let cell =
-        |metric: Option<Metric>| match metric.and_then(|m| Some((m, method.metrics.get(&m)?))) {
-            Some((metric, estimate)) => interval(estimate, metric.digits()),
-            None => "–".to_owned(),
+/// Two lines of the table.
+struct Row<'a> {
+    name: &'a str,
+    metrics: &'a BTreeMap<Metric, Estimate>,
+    /// What only a method has.
+    method: Option<&'a MethodSummary>,
+}
+
+impl Row<'_> {
+    fn to_markdown(&self, columns: &[&Column], sets: &[SetColumn]) -> String {
+        let nothing = || "–".to_owned();
+        let cell =
+            |metric: Option<Metric>| match metric.and_then(|m| Some((m, self.metrics.get(&m)?))) {
+                Some((metric, estimate)) => interval(estimate, metric.digits()),
+                None => nothing(),
+            };
+        let whole = self.method.and_then(|method| method.sets.as_ref());
+        let distance = |column: &SetColumn| match whole {
+            Some(sets) => format!("{:.*}", column.digits, (column.value)(sets)),
+            None => nothing(),
         };
-    let name = method.method.replace('|', "\\|");
-    let swd = (method.swd.as_ref()).map_or("–".to_owned(), |swd| format!("{:.1}", swd.mean));
-    let seconds = (method.seconds.as_ref()).map_or("–".to_owned(), |s| interval(s, 3));
-    let hole = COLUMNS.map(|column| cell(column.hole)).join(" | ");
-    let image = COLUMNS.map(|column| cell(column.image)).join(" | ");
-    format!("| {name} | hole | {hole} | {swd} | {seconds} |\n| | picture | {image} | – | – |\n")
+        let swd = self.method.and_then(|method| method.swd.as_ref());
+        let seconds = self.method.and_then(|method| method.seconds.as_ref());
+        let hole: Vec<String> = (columns.iter().map(|column| cell(column.hole)))
+            .chain(sets.iter().map(distance))
+            .chain([
+                swd.map_or_else(nothing, |swd| format!("{:.1}", swd.mean)),
+                seconds.map_or_else(nothing, |s| interval(s, 3)),
+            ])
+            .collect();
+        let image: Vec<String> = (columns.iter().map(|column| cell(column.image)))
+            .chain((0..sets.len() + 2).map(|_| nothing()))
+            .collect();
+        format!(
+            "| {} | hole | {} |\n| | picture | {} |\n",
+            self.name.replace('|', "\\|"),
+            hole.join(" | "),
+            image.join(" | ")
+        )
+    }
 }
 
 fn interval(estimate: &Estimate, digits: usize) -> String {
@@ -220,10 +342,10 @@ fn interval(estimate: &Estimate, digits: usize) -> String {
     format!("{mean:.digits$} ({low:.digits$}–{high:.digits$})")
 }
 
-fn estimates<'a>(scores: impl Iterator<Item = &'a Score>) -> BTreeMap<Metric, Estimate> {
+fn estimates<'a>(pictures: impl Iterator<Item = &'a Metrics>) -> BTreeMap<Metric, Estimate> {
     let mut values: BTreeMap<Metric, Vec<f64>> = BTreeMap::new();
-    for score in scores {
-        for (&metric, &value) in &score.metrics {
+    for metrics in pictures {
+        for (&metric, &value) in metrics {
             values.entry(metric).or_default().push(value);
         }
     }
@@ -240,7 +362,9 @@ fn by_hole_size(scores: &[Score]) -> Vec<HoleSizeBin> {
         .map(|bin| HoleSizeBin {
             from: bin as f64 / 10.0,
             to: (bin + 1) as f64 / 10.0,
-            metrics: estimates(scores.iter().filter(|score| bin_of(score) == bin)),
+            metrics: estimates(
+                (scores.iter().filter(|score| bin_of(score) == bin)).map(|score| &score.metrics),
+            ),
         })
         .filter(|bin| !bin.metrics.is_empty())
         .collect()
@@ -278,12 +402,22 @@ mod tests {
             levels: vec![12.34],
             descriptors_per_image: 128,
         };
-        let textures = [("a".to_owned(), swd)].into();
+        let distances = SetDistances {
+            fid: 8.1234,
+            kid: 1.5,
+            p_ids: 12.0,
+            u_ids: 23.0,
+        };
+        let sets = SetResults {
+            textures: [("a".to_owned(), swd)].into(),
+            distances: [("a".to_owned(), distances)].into(),
+        };
+        let truth = Metrics::from([(Metric::TvHole, 3.0)]);
         Report::new(
             settings,
-            2,
+            &[truth.clone(), truth],
             scores,
-            textures,
+            sets,
             vec!["something is left out".to_owned()],
         )
     }
@@ -308,15 +442,19 @@ mod tests {
     #[test]
     fn the_table_has_both_conventions() {
         let text = report().to_markdown();
-        assert!(text.contains("| a | hole | – | 15.00 (10.00–20.00) | – | – | – | – | 12.3 | 0.500 (0.500–0.500) |"), "{text}");
+        assert!(text.contains("| a | hole | – | 15.00 (10.00–20.00) | – | – | – | 8.123 | 1.500 | 12.00 | 23.00 | 12.3 | 0.500 (0.500–0.500) |"), "{text}");
+        assert!(
+            text.contains("| truth | hole | – | – | – | 3.00 (3.00–3.00) |"),
+            "{text}"
+        );
         assert!(
             text.contains("| | picture | – | – | 0.5000 (0.5000–0.5000) |"),
             "{text}"
         );
         assert!(text.contains("| b\\|c | hole |") && text.contains("something is left out."));
-        let columns: Vec<usize> = (text.lines().filter(|l| l.starts_with('|')).take(4))
-            .map(|line| line.matches('|').count())
+        let columns: Vec<usize> = (text.lines().filter(|l| l.starts_with('|')).take(6))
+            .map(|line| line.replace("\\|", "").matches('|').count())
             .collect();
-        assert_eq!(columns, [11; 4]);
+        assert_eq!(columns, [14; 6]);
     }
 }

@@ -4,15 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::tensor::Device;
-use inpaint_core::{Control, Inpainter, Mask, RgbImage, composite};
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, TextureMethod, composite};
 
 use crate::EvalError;
-use crate::files::{Picture, list_pictures, open_rgb, read, write_png};
-use crate::lpips::{Lpips, LpipsWeights};
-use crate::metric::measure;
-use crate::protocol::{Masks, Protocol, centre_square, fnv1a};
-use crate::report::Report;
+use crate::feature_sets::FeatureSets;
+use crate::files::{Picture, list_pictures, open_rgb, write_png};
+use crate::inception::InceptionResize;
+use crate::lpips::Lpips;
+use crate::meters::Meters;
+use crate::metric::{Metrics, measure, measure_truth};
+use crate::protocol::{Masks, Protocol, centre_square};
+use crate::report::{Report, SetResults};
 use crate::sheet::saved_sheet;
 use crate::store::{Score, Settings, Store};
 use crate::textures::Textures;
@@ -24,8 +26,8 @@ pub struct EvalOptions {
     pub data: PathBuf,
     /// Where the holes are.
     pub protocol: Protocol,
-    /// Side in pixels to which each picture's central square is scaled; 17 or more with LPIPS,
-    /// 16 or more for the sliced Wasserstein distance. Usually 256.
+    /// Side in pixels to which each picture's central square is scaled; 17 or more for
+    /// LPIPS-squeeze, 16 or more for the sliced Wasserstein distance. Usually 256.
     pub size: u32,
     /// Seed of masks and methods.
     pub seed: u64,
@@ -33,8 +35,12 @@ pub struct EvalOptions {
     pub limit: Option<usize>,
     /// Report folder. An earlier run's results in it are kept and continued.
     pub out: Option<PathBuf>,
-    /// Weights of LPIPS, which is left out without them.
-    pub lpips: Option<LpipsWeights>,
+    /// Folder with weights for LPIPS ([`LpipsNetwork`](crate::LpipsNetwork) names the files) and
+    /// for FID, KID, P-IDS and U-IDS ([`INCEPTION_FILE`](crate::INCEPTION_FILE)). What it lacks is
+    /// left out, and the report says so.
+    pub weights: Option<PathBuf>,
+    /// How pictures are scaled for FID and the like.
+    pub inception_resize: InceptionResize,
     /// Saves the truths, the masked inputs and the results below `out`. The first two are also
     /// what other programs need to make results for [`evaluate`]'s `outputs`.
     pub save_images: bool,
@@ -50,7 +56,8 @@ impl Default for EvalOptions {
             seed: 0,
             limit: None,
             out: None,
-            lpips: None,
+            weights: None,
+            inception_resize: InceptionResize::default(),
             save_images: false,
         }
     }
@@ -71,14 +78,38 @@ pub struct Progress {
     pub continued: bool,
 }
 
+/// Results that another program made.
+#[derive(Clone)]
+pub struct Output<'a> {
+    /// What the report calls them.
+    pub name: String,
+    /// Where they lie, under the names of the pictures.
+    pub folder: PathBuf,
+    /// What adds texture to them before they are measured, if anything; its time is reported.
+    pub refined_by: Option<&'a dyn TextureMethod>,
+}
+
+impl From<(String, PathBuf)> for Output<'_> {
+    fn from((name, folder): (String, PathBuf)) -> Self {
+        Self {
+            name,
+            folder,
+            refined_by: None,
+        }
+    }
+}
+
 /// Where the results of a name come from.
 enum Source<'a> {
     Method(&'a dyn Inpainter),
-    Folder(PathBuf, HashMap<String, PathBuf>),
+    Folder(
+        PathBuf,
+        HashMap<String, PathBuf>,
+        Option<&'a dyn TextureMethod>,
+    ),
 }
 
-/// Scores methods, and folders of results made elsewhere (`(name, folder)`), on the same pictures
-/// and masks.
+/// Scores methods, and folders of results made elsewhere, on the same pictures and masks.
 ///
 /// Pictures stream: one is in memory at a time. With a report folder a line is written after every
 /// result, and what an earlier run with the same settings has written is not done again. Results
@@ -92,7 +123,7 @@ enum Source<'a> {
 pub fn evaluate(
     options: &EvalOptions,
     methods: &[&dyn Inpainter],
-    outputs: &[(String, PathBuf)],
+    outputs: &[Output<'_>],
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, EvalError> {
     if options.size == 0 {
@@ -106,13 +137,22 @@ pub fn evaluate(
     pictures.truncate(options.limit.unwrap_or(usize::MAX));
     let sources = sources(methods, outputs, &pictures)?;
     let masks = Masks::new(&options.protocol, options.size, options.seed, &pictures)?;
-    let lpips = (options.lpips.as_ref())
-        .map(|weights| Lpips::load(weights, &Device::flex()))
-        .transpose()?;
-    let settings = settings(options, &masks)?;
+    let meters = Meters::load(options.weights.as_deref(), options.inception_resize)?;
+    let settings = Settings {
+        protocol: masks.description(),
+        size: options.size,
+        seed: options.seed,
+        weights: meters.weights,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let mut notes = meters.notes;
     let mut run = Run {
         options,
-        lpips,
+        lpips: meters.lpips,
+        features: (meters.inception).map(|network| {
+            FeatureSets::new(network, options.inception_resize, options.out.clone())
+        }),
+        truths: Vec::new(),
         store: (options.out.as_deref())
             .map(|folder| Store::open(folder, &settings))
             .transpose()?,
@@ -133,17 +173,19 @@ pub fn evaluate(
             on_progress,
         )?;
     }
-    let mut notes = Vec::new();
-    if options.lpips.is_none() {
-        notes.push(
-            "LPIPS is left out: give squeezenet1_1.safetensors (torchvision's SqueezeNet 1.1) and \
-             lpips_squeeze_v0_1.safetensors (LPIPS 0.1's linear layers)"
-                .to_owned(),
-        );
-    }
-    let textures = run.textures.finish(&mut notes);
+    let sets = SetResults {
+        textures: run.textures.finish(&mut notes),
+        distances: match run.features {
+            None => Default::default(),
+            Some(features) => {
+                let names: Vec<&str> = pictures.iter().map(|p| p.name.as_str()).collect();
+                let methods = sources.iter().map(|(name, _)| name.as_str());
+                features.finish(&names, methods, &mut notes)
+            }
+        },
+    };
     let scores = all_scores(run.store, run.scores, &pictures, &sources);
-    let report = Report::new(settings, pictures.len(), scores, textures, notes);
+    let report = Report::new(settings, &run.truths, scores, sets, notes);
     if let Some(folder) = &options.out {
         report.write(folder)?;
         if let Some(sheet) = saved_sheet(&report, folder)? {
@@ -162,7 +204,10 @@ struct Pair<'a> {
 
 struct Run<'a> {
     options: &'a EvalOptions,
-    lpips: Option<Lpips>,
+    lpips: Vec<Lpips>,
+    features: Option<FeatureSets>,
+    /// Total variations of the truths.
+    truths: Vec<Metrics>,
     store: Option<Store>,
     scores: Vec<Score>,
     textures: Textures,
@@ -186,6 +231,10 @@ impl Run<'_> {
             truth,
             mask,
         };
+        self.truths.push(measure_truth(&pair.truth, mask)?);
+        if let Some(features) = &mut self.features {
+            features.add_truth(&picture.name, &pair.truth)?;
+        }
         if let Some(store) = &self.store {
             store.write_mask(&picture.name, mask)?;
             if self.options.save_images {
@@ -240,20 +289,25 @@ impl Run<'_> {
         pair: &Pair<'_>,
     ) -> Result<(), EvalError> {
         let Pair { truth, input, mask } = pair;
+        let control = Control::with_seed(self.options.seed);
+        let timed = |run: &dyn Fn() -> Result<RgbImage, InpaintError>| {
+            let start = Instant::now();
+            let completed = run().map_err(|source| EvalError::Method {
+                method: method.to_owned(),
+                picture: picture.name.clone(),
+                source,
+            })?;
+            Ok::<_, EvalError>((completed, Some(start.elapsed().as_secs_f64())))
+        };
         let (completed, seconds) = match source {
-            Source::Method(inpainter) => {
-                let control = Control::with_seed(self.options.seed);
-                let start = Instant::now();
-                let completed = (inpainter.inpaint(input, mask, &control)).map_err(|source| {
-                    EvalError::Method {
-                        method: method.to_owned(),
-                        picture: picture.name.clone(),
-                        source,
-                    }
-                })?;
-                (completed, Some(start.elapsed().as_secs_f64()))
+            Source::Method(inpainter) => timed(&|| inpainter.inpaint(input, mask, &control))?,
+            Source::Folder(folder, files, refined_by) => {
+                let guess = open_result(folder, files, picture, truth)?;
+                match refined_by {
+                    None => (guess, None),
+                    Some(texture) => timed(&|| texture.refine(input, &guess, mask, &control))?,
+                }
             }
-            Source::Folder(folder, files) => (open_result(folder, files, picture, truth)?, None),
         };
         let composited = composite(truth, &completed, mask)?;
         let score = Score {
@@ -261,9 +315,12 @@ impl Run<'_> {
             method: method.to_owned(),
             hole_fraction: mask.hole_fraction(),
             seconds,
-            metrics: measure(truth, &composited, mask, self.lpips.as_ref())?,
+            metrics: measure(truth, &composited, mask, &self.lpips)?,
         };
         self.textures.add(at, truth, &composited, mask)?;
+        if let Some(features) = &mut self.features {
+            features.add_result(method, &picture.name, &composited)?;
+        }
         match &mut self.store {
             // The picture first: a line says that everything about its result is there.
             Some(store) => {
@@ -324,14 +381,19 @@ fn open_result(
 /// Names each source, and checks now what would otherwise fail after hours.
 fn sources<'a>(
     methods: &[&'a dyn Inpainter],
-    outputs: &[(String, PathBuf)],
+    outputs: &[Output<'a>],
     pictures: &[Picture],
 ) -> Result<Vec<(String, Source<'a>)>, EvalError> {
     let mut sources = Vec::new();
     for &method in methods {
         sources.push((method.name().to_owned(), Source::Method(method)));
     }
-    for (name, folder) in outputs {
+    for Output {
+        name,
+        folder,
+        refined_by,
+    } in outputs
+    {
         let files: HashMap<String, PathBuf> = (list_pictures(folder)?.into_iter())
             .map(|file| (file.name, file.path))
             .collect();
@@ -344,7 +406,8 @@ fn sources<'a>(
                 picture: missing.name.clone(),
             });
         }
-        sources.push((name.clone(), Source::Folder(folder.clone(), files)));
+        let source = Source::Folder(folder.clone(), files, *refined_by);
+        sources.push((name.clone(), source));
     }
     let mut seen = HashSet::new();
     for (name, _) in &sources {
@@ -363,19 +426,4 @@ fn sources<'a>(
         });
     }
     Ok(sources)
-}
-
-fn settings(options: &EvalOptions, masks: &Masks) -> Result<Settings, EvalError> {
-    let mut weights = Vec::new();
-    if let Some(lpips) = &options.lpips {
-        let [backbone, linear] = [fnv1a(&read(&lpips.backbone)?), fnv1a(&read(&lpips.linear)?)];
-        weights.push(format!("lpips_squeeze {backbone:016x} {linear:016x}"));
-    }
-    Ok(Settings {
-        protocol: masks.description(),
-        size: options.size,
-        seed: options.seed,
-        weights,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
 use inpaint_core::{Control, InpaintError, Inpainter, Mask, composite};
-use tmad_eval::{EvalError, EvalOptions, Metric, Protocol, Score, evaluate};
+use tmad_eval::{EvalError, EvalOptions, Metric, Output, Protocol, Score, evaluate};
 
 /// Fills with one colour, and fails once it has filled `limit` pictures.
 struct Plain {
@@ -115,7 +115,10 @@ fn methods_and_folders_of_results_meet_the_same_masks() {
     let first = evaluate(&options, &[&grey()], &[], &mut |_| {}).unwrap();
     assert_eq!(first.methods.len(), 1);
     // What was saved, scored as a folder of another program's results: the same figures.
-    let saved = [("copied".to_owned(), out.0.join("results/grey"))];
+    let saved = [Output::from((
+        "copied".to_owned(),
+        out.0.join("results/grey"),
+    ))];
     let second = evaluate(&options, &[], &saved, &mut |_| {}).unwrap();
     assert_eq!(second.methods[0].method, "copied");
     assert_eq!(second.methods[0].metrics, first.methods[0].metrics);
@@ -133,7 +136,7 @@ fn methods_and_folders_of_results_meet_the_same_masks() {
         assert!(out.0.join(file).is_file(), "{file}");
     }
     // And the truth itself is perfect.
-    let truth = [("truth".to_owned(), out.0.join("truths"))];
+    let truth = [Output::from(("truth".to_owned(), out.0.join("truths")))];
     let third = evaluate(&options, &[], &truth, &mut |_| {}).unwrap();
     assert_eq!(third.methods[0].metrics[&Metric::L1Hole].mean, 0.0);
     assert_eq!(third.methods[0].metrics[&Metric::SsimImage].mean, 1.0);
@@ -217,8 +220,8 @@ fn wrong_results_are_named_before_the_work_begins() {
         Folder::with_pictures("wrong", 2),
         Folder::new("wrong-results"),
     );
-    let outputs = [("lama".to_owned(), results.0.clone())];
-    let run = |methods: &[&dyn Inpainter], outputs: &[(String, PathBuf)]| {
+    let outputs = [Output::from(("lama".to_owned(), results.0.clone()))];
+    let run = |methods: &[&dyn Inpainter], outputs: &[Output<'_>]| {
         evaluate(&options(&data, None), methods, outputs, &mut |_| {}).unwrap_err()
     };
     assert!(matches!(run(&[], &outputs), EvalError::NoPictures { .. }));
@@ -241,7 +244,7 @@ fn wrong_results_are_named_before_the_work_begins() {
         run(&[&grey(), &grey()], &[]),
         EvalError::MethodName { .. }
     ));
-    let outside = [("../x".to_owned(), results.0.clone())];
+    let outside = [Output::from(("../x".to_owned(), results.0.clone()))];
     assert!(matches!(
         run(&[], &outside),
         EvalError::MethodName { .. } | EvalError::MissingResult { .. }

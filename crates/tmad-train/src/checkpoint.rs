@@ -3,6 +3,7 @@
 //! A checkpoint is a folder, written under another name and then renamed, so that one that has
 //! its name is complete.
 
+use crate::adversary::{Adversary, Discriminators};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub struct CheckpointError {
 const MODEL: &str = "model.bpk";
 const AVERAGE: &str = "average.bpk";
 const OPTIMISER: &str = "optimiser.bpk";
+const DISCRIMINATORS: &str = "discriminators.bpk";
+const DISCRIMINATOR_OPTIMISER: &str = "discriminator_optimiser.bpk";
 const PLACE: &str = "place.json";
 const PREFIX: &str = "step-";
 
@@ -45,6 +48,8 @@ pub struct State {
     pub average: Model,
     /// Adam's means.
     pub optimiser: ModuleOptimizer,
+    /// The discriminators, if a stage has adversarial losses.
+    pub adversary: Option<Adversary>,
     /// Where the run stands.
     pub place: Place,
 }
@@ -72,12 +77,23 @@ impl State {
         let save = |module: &Model, name| {
             (module.clone().save_file(at(name))).map_err(|e| failed(&at(name), e))
         };
+        let mut names = vec![MODEL, AVERAGE, OPTIMISER, PLACE];
         save(&self.model, MODEL)?;
         save(&self.average, AVERAGE)?;
         (self.optimiser.save(at(OPTIMISER))).map_err(|e| failed(&at(OPTIMISER), e))?;
+        if let Some(adversary) = &self.adversary {
+            (adversary
+                .discriminators
+                .clone()
+                .save_file(at(DISCRIMINATORS)))
+            .map_err(|e| failed(&at(DISCRIMINATORS), e))?;
+            (adversary.optimiser.save(at(DISCRIMINATOR_OPTIMISER)))
+                .map_err(|e| failed(&at(DISCRIMINATOR_OPTIMISER), e))?;
+            names.extend([DISCRIMINATORS, DISCRIMINATOR_OPTIMISER]);
+        }
         let place = serde_json::to_vec(&self.place).map_err(|e| failed(&at(PLACE), e))?;
         std::fs::write(at(PLACE), place).map_err(|e| failed(&at(PLACE), e))?;
-        for name in [MODEL, AVERAGE, OPTIMISER, PLACE] {
+        for name in names {
             (std::fs::File::open(at(name)).and_then(|file| file.sync_all()))
                 .map_err(|e| failed(&at(name), e))?;
         }
@@ -104,7 +120,20 @@ impl State {
             (module.try_load_file(at(name))).map_err(|e| failed(&at(name), e))
         };
         let place = std::fs::read(at(PLACE)).map_err(|e| failed(&at(PLACE), e))?;
+        let load_adversary = |adversary: Adversary| -> Result<Adversary, CheckpointError> {
+            let discriminators: Discriminators = (adversary.discriminators)
+                .try_load_file(at(DISCRIMINATORS))
+                .map_err(|e| failed(&at(DISCRIMINATORS), e))?;
+            let optimiser = (adversary.optimiser)
+                .load(at(DISCRIMINATOR_OPTIMISER))
+                .map_err(|e| failed(&at(DISCRIMINATOR_OPTIMISER), e))?;
+            Ok(Adversary {
+                discriminators,
+                optimiser,
+            })
+        };
         Ok(Self {
+            adversary: self.adversary.map(load_adversary).transpose()?,
             model: load(self.model, MODEL)?,
             average: load(self.average, AVERAGE)?,
             optimiser: (self.optimiser.load(at(OPTIMISER)))

@@ -1,5 +1,6 @@
 //! Everything that decides a training run, as one JSON file.
 
+use crate::discriminators::{DiscriminatorConfig, GlobalDiscriminator};
 use serde::{Deserialize, Serialize};
 use tmad::model::ModelConfig;
 
@@ -17,6 +18,8 @@ pub struct TrainConfig {
     pub stages: Vec<StageConfig>,
     /// Weights of the losses.
     pub losses: LossConfig,
+    /// The discriminators of the adversarial losses.
+    pub discriminators: DiscriminatorConfig,
     /// Decay of the exponential moving average of the weights, which is what gets shipped.
     /// Default 0.999.
     pub ema_decay: f64,
@@ -32,6 +35,7 @@ impl Default for TrainConfig {
             data: DataConfig::default(),
             stages: vec![StageConfig::coarse(), StageConfig::joint()],
             losses: LossConfig::default(),
+            discriminators: DiscriminatorConfig::default(),
             ema_decay: 0.999,
             num_validation: 48,
         }
@@ -55,6 +59,18 @@ impl TrainConfig {
                 ));
             }
         }
+        let is_judged = self.losses.judges_pictures();
+        let least = GlobalDiscriminator::MIN_SIDE_PX as u32;
+        let small = |stage: &&StageConfig| stage.networks.synthesise() && stage.size_px < least;
+        if let Some(stage) = self.stages.iter().find(small).filter(|_| is_judged) {
+            return Err(format!(
+                "stages: the global discriminator needs size_px of {least} or more, not {}; \
+                 enlarge it or switch losses.blend off",
+                stage.size_px
+            ));
+        }
+        self.model.check()?;
+        self.discriminators.check(self.model.patch_px)?;
         if !(0.0..=1.0).contains(&self.data.min_crop) || self.data.min_crop == 0.0 {
             return Err(format!(
                 "data.min_crop: {} is not in (0, 1]",
@@ -103,6 +119,15 @@ pub enum Networks {
     Coarse,
     /// Everything, end to end (second stage).
     Joint,
+    /// Texture memory and patch synthesis behind a coarse network that stays as it is.
+    Patches,
+}
+
+impl Networks {
+    /// Whether patches are synthesised.
+    pub fn synthesise(self) -> bool {
+        self != Self::Coarse
+    }
 }
 
 /// One stage of training.
@@ -126,6 +151,14 @@ pub struct StageConfig {
     pub warmup: u64,
     /// Relative height of each cosine cycle; the cycles share the stage evenly.
     pub cycles: Vec<f64>,
+    /// Whether the losses of the patches leave the coarse network alone. The paper trains end to
+    /// end, so the default is no.
+    #[serde(default)]
+    pub detach_coarse: bool,
+    /// Steps over which the adversarial terms rise from 0, so that fresh discriminators do not
+    /// mislead a trained generator. Default 0 (the paper's).
+    #[serde(default)]
+    pub discriminator_warmup: u64,
 }
 
 impl StageConfig {
@@ -140,6 +173,8 @@ impl StageConfig {
             betas: (0.9, 0.999),
             warmup: 0,
             cycles: vec![1.0],
+            detach_coarse: false,
+            discriminator_warmup: 0,
         }
     }
 
@@ -154,7 +189,14 @@ impl StageConfig {
             betas: (0.5, 0.999),
             warmup: 0,
             cycles: vec![1.0, 0.5, 0.5, 0.5],
+            detach_coarse: false,
+            discriminator_warmup: 0,
         }
+    }
+
+    /// Share of the adversarial terms' weights at `step` of this stage.
+    pub fn adversarial_factor_at(&self, step: u64) -> f64 {
+        ((step + 1) as f64 / self.discriminator_warmup.max(1) as f64).min(1.0)
     }
 
     /// Learning rate at `step` of this stage: cosine restarts, Section IV,
@@ -173,6 +215,28 @@ impl StageConfig {
     }
 }
 
+/// Which loss judges the texture of the patches (Table VI).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adversarial {
+    /// None.
+    None,
+    /// The classical GAN loss, with the true patches as the real ones (the ablation).
+    Plain,
+    /// The patch distribution loss, Eq. (6) and (7) (the paper's).
+    PatchDistribution,
+}
+
+/// What the perceptual loss compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PerceptualRegion {
+    /// Every patch with its truth (the paper's).
+    Patches,
+    /// The whole completed picture with the input, so that seams count too.
+    Picture,
+}
+
 /// Weights of the loss terms (Table II).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -187,7 +251,26 @@ pub struct LossConfig {
     pub squared: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,
-    /// λ_tv: total variation at the hole. Default 0.02.
+    /// Which adversarial loss the patches get. Default `patch_distribution`.
+    pub adversarial: Adversarial,
+    /// λ_gan^pd: weight of that loss. Default 0.05.
+    pub patch_adversarial: f64,
+    /// Windows of a picture's memory, and as many of its candidates, that the patch
+    /// discriminator sees in a step; `null` for all. Default all (the paper's).
+    pub judged_windows: Option<usize>,
+    /// Whether the patch discriminator also judges the patches that lie across the seams of the
+    /// hole's cells. Default no (the paper's).
+    pub judge_seams: bool,
+    /// λ_percep: features of the patches against the truth's; needs the weights of a feature
+    /// network. Default 0.02.
+    pub perceptual: f64,
+    /// Where features are compared. Default `patches`.
+    pub perceptual_region: PerceptualRegion,
+    /// Whether the blending loss, Eq. (9), is on. Default yes.
+    pub blend: bool,
+    /// λ_gan^gl: adversarial part of the blending loss. Default 0.02.
+    pub global_adversarial: f64,
+    /// λ_tv: total variation at the hole, part of the blending loss. Default 0.02.
     pub total_variation: f64,
 }
 
@@ -198,7 +281,27 @@ impl Default for LossConfig {
             known: 0.0,
             squared: 0.0,
             patch_l1: 1.0,
+            adversarial: Adversarial::PatchDistribution,
+            patch_adversarial: 0.05,
+            judged_windows: None,
+            judge_seams: false,
+            perceptual: 0.02,
+            perceptual_region: PerceptualRegion::Patches,
+            blend: true,
+            global_adversarial: 0.02,
             total_variation: 0.02,
         }
+    }
+}
+
+impl LossConfig {
+    /// Whether the patch discriminator takes part.
+    pub fn judges_patches(&self) -> bool {
+        self.adversarial != Adversarial::None && self.patch_adversarial != 0.0
+    }
+
+    /// Whether the global discriminator takes part.
+    pub fn judges_pictures(&self) -> bool {
+        self.blend && self.global_adversarial != 0.0
     }
 }

@@ -1,61 +1,110 @@
-//! What a training step minimises.
+//! What a training step of the generator minimises, but for the adversarial terms, which are the
+//! [`Adversary`](crate::adversary::Adversary)'s.
 
-use crate::config::{LossConfig, Networks};
+use crate::adversary::Named;
+use crate::config::{LossConfig, Networks, PerceptualRegion, StageConfig};
 use crate::losses;
+use burn::module::Module;
 use burn::tensor::Tensor;
-use tmad::model::{Inputs, Model};
-
-/// The terms of a step's loss, each a scalar `[1]` with its weight applied.
-#[derive(Debug, Clone)]
-pub struct Terms {
-    /// Name and weighted value.
-    pub terms: Vec<(&'static str, Tensor<1>)>,
-}
-
-impl Terms {
-    /// L_total, Eq. (10).
-    ///
-    /// # Panics
-    ///
-    /// If there is no term.
-    pub fn total(&self) -> Tensor<1> {
-        let values = self.terms.iter().map(|(_, value)| value.clone());
-        values.reduce(|a, b| a + b).expect("a step has a loss")
-    }
-}
+use tmad::model::{Inputs, Model, Output};
+use tmad::patches::select_hole;
+use tmad::perceptual::FeatureNetwork;
 
 /// The loss of a batch.
+#[derive(Debug, Clone)]
+pub struct Objective {
+    /// Names and values, each a scalar `[1]` with its weight applied.
+    pub terms: Named,
+    /// What the patch networks made, if they took part.
+    pub forward: Option<Forward>,
+}
+
+/// A forward pass through everything.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    /// Its results.
+    pub output: Output,
+    /// p_gt: the truth for its patches, `[num_cells, 3, k, k]`.
+    pub truth: Tensor<4>,
+}
+
+/// The sum of terms, L_total of Eq. (10).
 ///
-/// `seed` chooses the windows of the texture memory. The adversarial and perceptual terms of
-/// Eq. (8) and (9) belong beside `patch_l1` and `total_variation` here.
+/// # Panics
+///
+/// If there is no term.
+pub fn total(terms: &Named) -> Tensor<1> {
+    let values = terms.iter().map(|(_, value)| value.clone());
+    values.reduce(|a, b| a + b).expect("a step has a loss")
+}
+
+/// The terms of Eq. (1), (8) and (9) that need no discriminator.
+///
+/// `seed` chooses the windows of the texture memory; without `features` there is no perceptual
+/// term.
 pub fn objective(
     model: &Model,
     inputs: &Inputs,
-    networks: Networks,
+    stage: &StageConfig,
     weights: &LossConfig,
+    features: Option<&FeatureNetwork>,
     seed: u64,
-) -> Terms {
+) -> Objective {
     let reconstruction = |coarse: Tensor<4>| {
-        losses::reconstruction(coarse, inputs.image.clone(), inputs.mask.clone(), weights)
+        let (image, mask) = (inputs.image.clone(), inputs.mask.clone());
+        let value = losses::reconstruction(coarse, image, mask, weights);
+        ("reconstruction", value)
     };
-    match networks {
-        Networks::Coarse => Terms {
-            terms: vec![("reconstruction", reconstruction(model.guess(inputs)))],
-        },
-        Networks::Joint => {
-            let layout = model.sampled_layout(&inputs.masks, seed);
-            let truth = model.true_patches(inputs, &layout);
-            let output = model.forward(inputs, layout);
-            let patch_l1 = losses::patch_l1(output.synthesis.patches, truth, weights.squared);
-            let variation =
-                losses::total_variation(output.synthesis.completed, inputs.mask.clone());
-            Terms {
-                terms: vec![
-                    ("reconstruction", reconstruction(output.coarse)),
-                    ("patch_l1", patch_l1 * weights.patch_l1),
-                    ("total_variation", variation * weights.total_variation),
-                ],
-            }
+    if stage.networks == Networks::Coarse {
+        return Objective {
+            terms: vec![reconstruction(model.guess(inputs))],
+            forward: None,
+        };
+    }
+    let mut terms = Named::new();
+    let coarse = if stage.networks == Networks::Joint {
+        let coarse = model.guess(inputs);
+        terms.push(reconstruction(coarse.clone()));
+        coarse
+    } else {
+        // Without a graph: nothing would ever be asked of it.
+        Tensor::from_inner(model.valid().guess(&inputs.inner()))
+    };
+    let detached = stage.detach_coarse || stage.networks == Networks::Patches;
+    let seen = if detached {
+        coarse.clone().detach()
+    } else {
+        coarse.clone()
+    };
+    let guess = select_hole(inputs.mask.clone(), seen, inputs.image.clone());
+    let layout = model.sampled_layout(&inputs.masks, seed);
+    let truth = model.true_patches(inputs, &layout);
+    let synthesis = model.synthesise(guess, inputs, &layout);
+    if !layout.cells.is_empty() {
+        let patches = synthesis.patches.clone();
+        let value = losses::patch_l1(patches.clone(), truth.clone(), weights.squared);
+        terms.push(("patch_l1", value * weights.patch_l1));
+        if let Some(features) = features.filter(|_| weights.perceptual != 0.0) {
+            let (found, wanted) = match weights.perceptual_region {
+                PerceptualRegion::Patches => (patches, truth.clone()),
+                PerceptualRegion::Picture => (synthesis.completed.clone(), inputs.image.clone()),
+            };
+            let value = losses::perceptual(features.taps(found), features.taps(wanted));
+            terms.push(("perceptual", value * weights.perceptual));
         }
+    }
+    if weights.blend && weights.total_variation != 0.0 {
+        let completed = synthesis.completed.clone();
+        let value = losses::total_variation(completed, inputs.mask.clone());
+        terms.push(("total_variation", value * weights.total_variation));
+    }
+    let output = Output {
+        coarse,
+        layout,
+        synthesis,
+    };
+    Objective {
+        terms,
+        forward: Some(Forward { output, truth }),
     }
 }

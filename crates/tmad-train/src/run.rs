@@ -24,6 +24,9 @@ pub struct TrainOptions {
     pub resume: bool,
     /// Weights to start from; tensors that the networks have and the file has not stay fresh.
     pub init: Option<PathBuf>,
+    /// Weights of the perceptual loss's feature network, VGG-19 or SqueezeNet 1.1 with
+    /// torchvision's names; without them that loss is left out.
+    pub perceptual_weights: Option<PathBuf>,
     /// Ends the run with a checkpoint after this time.
     pub time_limit: Option<Duration>,
     /// Time between checkpoints.
@@ -59,6 +62,10 @@ pub enum Event {
         steps: u64,
         /// Weighted loss terms by name, and their sum as `total`.
         losses: Vec<(String, f64)>,
+        /// What tells whether the training is healthy: the discriminators' own losses (`patch`,
+        /// `global`), by how much real scores exceed fake ones (`patch_margin`,
+        /// `global_margin`), and the norm of the gradient that reaches the embeddings.
+        news: Vec<(String, f64)>,
         /// Learning rate of the last step.
         learning_rate: f64,
         /// Speed.

@@ -1,22 +1,24 @@
 //! The training loop.
 
+use crate::adversary::{Adversary, Discriminators, Evidence, Named};
 use crate::checkpoint::{self, Place, State};
 use crate::config::{Networks, StageConfig, TrainConfig};
 use crate::data::{self, Loader, Pictures, Sample, Sampler};
-use crate::objective::objective;
+use crate::objective::{objective, total};
 use crate::run::{Ending, Event, Summary, TrainError, TrainOptions};
 use crate::run_folder::RunFolder;
 use crate::{ema, validation};
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use inpaint_core::random::stream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tmad::model::{Inputs, Model};
-use tmad::weights::WeightsFile;
+use tmad::perceptual::FeatureNetwork;
+use tmad::weights::{WeightsError, WeightsFile};
 
 /// Steps between two [`Event::Step`]s; losses are read back from the device only then.
 const LOG_EVERY: u64 = 50;
@@ -40,7 +42,7 @@ pub fn train(
         options.config.clone()
     };
     config.check().map_err(TrainError::Config)?;
-    let mut log = folder.open_log()?;
+    let mut log = folder.open_log(&config)?;
     let mut report = |event: Event| {
         log.append(&event);
         on_event(&event);
@@ -55,12 +57,14 @@ pub fn train(
     if options.resume {
         state = newest(&folder, &config, &options.out, &state, &mut report)?;
     }
+    let features = feature_network(&config, options, &mut report)?;
     let validation = validation::samples(&config, &pictures);
     let mut run = Run {
         options,
         config: &config,
         folder: &folder,
         pictures,
+        features,
         validation,
         started: Instant::now(),
     };
@@ -78,6 +82,9 @@ pub fn train(
         state.place.step = 0;
         if let Some(stage) = config.stages.get(state.place.stage) {
             state.optimiser = optimiser(stage);
+            if let Some(adversary) = &mut state.adversary {
+                adversary.optimiser = optimiser(stage);
+            }
         }
     }
 }
@@ -97,10 +104,16 @@ fn initial_state(config: &TrainConfig, options: &TrainOptions) -> Result<State, 
     if let Some(path) = &options.init {
         model = initialised(model, path)?;
     }
+    let is_judged = config.stages.iter().any(|s| s.networks.synthesise())
+        && (config.losses.judges_patches() || config.losses.judges_pictures());
     Ok(State {
         average: model.clone().valid(),
         model,
         optimiser: optimiser(&config.stages[0]),
+        adversary: is_judged.then(|| Adversary {
+            discriminators: Discriminators::new(config, &device),
+            optimiser: optimiser(&config.stages[0]),
+        }),
         place: Place {
             stage: 0,
             step: 0,
@@ -110,13 +123,46 @@ fn initial_state(config: &TrainConfig, options: &TrainOptions) -> Result<State, 
 }
 
 fn initialised(model: Model, path: &Path) -> Result<Model, TrainError> {
-    let file_error = |error: std::io::Error| TrainError::File {
+    read_weights(path, |file| file.load_available(model))
+}
+
+/// The network of the perceptual loss, if a stage needs it and its file is given.
+fn feature_network(
+    config: &TrainConfig,
+    options: &TrainOptions,
+    report: &mut dyn FnMut(Event),
+) -> Result<Option<FeatureNetwork>, TrainError> {
+    let is_wanted = config.losses.perceptual != 0.0
+        && config
+            .stages
+            .iter()
+            .any(|stage| stage.networks.synthesise());
+    match &options.perceptual_weights {
+        _ if !is_wanted => Ok(None),
+        None => {
+            report(Event::Warning {
+                message: "the perceptual loss is left out: its feature network is not given"
+                    .to_owned(),
+            });
+            Ok(None)
+        }
+        Some(path) => {
+            let device = options.device.clone().autodiff();
+            read_weights(path, |file| FeatureNetwork::load(file, &device)).map(Some)
+        }
+    }
+}
+
+fn read_weights<T>(
+    path: &Path,
+    load: impl FnOnce(&WeightsFile<'_>) -> Result<T, WeightsError>,
+) -> Result<T, TrainError> {
+    let bytes = std::fs::read(path).map_err(|error| TrainError::File {
         path: path.to_owned(),
         reason: error.to_string(),
-    };
-    let bytes = std::fs::read(path).map_err(file_error)?;
+    })?;
     WeightsFile::parse(&bytes)
-        .and_then(|file| file.load_available(model))
+        .and_then(|file| load(&file))
         .map_err(|source| TrainError::Weights {
             path: path.to_owned(),
             source,
@@ -137,6 +183,9 @@ fn newest(
             // A stage's optimiser state belongs to that stage's settings.
             if let Some(stage) = config.stages.get(place.stage) {
                 state.optimiser = optimiser(stage);
+                if let Some(adversary) = &mut state.adversary {
+                    adversary.optimiser = optimiser(stage);
+                }
             }
             state.load(path)
         });
@@ -157,6 +206,7 @@ struct Run<'a> {
     config: &'a TrainConfig,
     folder: &'a RunFolder,
     pictures: Arc<Pictures>,
+    features: Option<FeatureNetwork>,
     validation: Vec<Sample>,
     started: Instant,
 }
@@ -198,10 +248,10 @@ impl Run<'_> {
             let samples = samples.ok_or(TrainError::Damaged)?;
             let inputs = data::inputs(&samples, &self.config.model, &device);
             let learning_rate = stage.learning_rate_at(step);
-            let losses = self.step(state, stage, &inputs, learning_rate, stream(seed, step));
+            let measured = self.step(state, stage, &inputs, learning_rate, stream(seed, step));
             state.place.step += 1;
             state.place.total_steps += 1;
-            meter.add(losses);
+            meter.add(measured);
             if state.place.step.is_multiple_of(LOG_EVERY) {
                 let event = meter.event(index, state.place.step, learning_rate)?;
                 report(event);
@@ -223,7 +273,8 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// One step of Adam on one batch; returns the loss terms without reading them back.
+    /// One step of Adam on one batch: the discriminators first, on what the generator makes of
+    /// it, then the generator. Nothing is read back from the device.
     fn step(
         &self,
         state: &mut State,
@@ -231,20 +282,40 @@ impl Run<'_> {
         inputs: &Inputs,
         learning_rate: f64,
         seed: u64,
-    ) -> Vec<(&'static str, Tensor<1>)> {
+    ) -> Measured {
         let model = state.model.clone();
-        let terms = objective(&model, inputs, stage.networks, &self.config.losses, seed);
-        let mut grads = terms.total().backward();
+        let losses = &self.config.losses;
+        let features = self.features.as_ref();
+        let objective = objective(&model, inputs, stage, losses, features, seed);
+        let mut terms = objective.terms;
+        let mut news = Named::new();
+        if let (Some(forward), Some(adversary)) = (&objective.forward, &mut state.adversary) {
+            let side = self.config.model.patch_px;
+            let evidence =
+                Evidence::new(inputs, &forward.output, &forward.truth, side, losses, seed);
+            news = adversary.step(&evidence, losses, learning_rate);
+            let factor = stage.adversarial_factor_at(state.place.step);
+            terms.extend(adversary.generator_terms(&evidence, losses, factor));
+        }
+        let mut grads = total(&terms).backward();
         let grads = match stage.networks {
             Networks::Coarse => GradientsParams::from_module(&mut grads, &model.coarse),
-            Networks::Joint => GradientsParams::from_module(&mut grads, &model),
+            _ => GradientsParams::from_module(&mut grads, &model),
         };
+        if stage.networks.synthesise() {
+            let norm = |embedding| gradient_norm(embedding, &grads, &self.options.device);
+            news.push(("theta_gradient", norm(&model.theta)));
+            news.push(("phi_gradient", norm(&model.phi)));
+        }
         state.model = state.optimiser.step(learning_rate, model, grads);
         let decay = ema::decay_at(state.place.total_steps, self.config.ema_decay);
         state.average = ema::update(state.average.clone(), &state.model, decay);
-        (terms.terms.into_iter())
-            .map(|(name, value)| (name, value.inner()))
-            .collect()
+        Measured {
+            losses: (terms.into_iter())
+                .map(|(name, value)| (name, value.inner()))
+                .collect(),
+            news,
+        }
     }
 
     fn interrupted(&self) -> Option<Ending> {
@@ -285,9 +356,41 @@ impl Run<'_> {
     }
 }
 
-/// Sums up losses on the device and time on the clock between two reports.
+/// Norm of the gradient of a module's parameters, `[1]`, without autodiff.
+fn gradient_norm<M: Module>(module: &M, grads: &GradientsParams, device: &Device) -> Tensor<1> {
+    struct Squares<'a> {
+        grads: &'a GradientsParams,
+        sum: Option<Tensor<1>>,
+    }
+    impl ModuleVisitor for Squares<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(grad) = self.grads.get::<D>(param.id) {
+                let square = grad.square().sum();
+                self.sum = Some(match self.sum.take() {
+                    Some(sum) => sum + square,
+                    None => square,
+                });
+            }
+        }
+    }
+    let mut squares = Squares { grads, sum: None };
+    module.visit(&mut squares);
+    match squares.sum {
+        Some(sum) => sum.sqrt(),
+        None => Tensor::zeros([1], device),
+    }
+}
+
+/// What a step leaves on the device to be read later.
+struct Measured {
+    losses: Named,
+    news: Named,
+}
+
+/// Sums up values on the device and time on the clock between two reports.
 struct Meter {
-    sums: Vec<(&'static str, Tensor<1>)>,
+    losses: Named,
+    news: Named,
     num_steps: u64,
     since: Instant,
     batch_size: usize,
@@ -297,7 +400,8 @@ struct Meter {
 impl Meter {
     fn new(stage: &StageConfig) -> Self {
         Self {
-            sums: Vec::new(),
+            losses: Named::new(),
+            news: Named::new(),
             num_steps: 0,
             since: Instant::now(),
             batch_size: stage.batch_size,
@@ -305,15 +409,10 @@ impl Meter {
         }
     }
 
-    fn add(&mut self, losses: Vec<(&'static str, Tensor<1>)>) {
+    fn add(&mut self, measured: Measured) {
         self.num_steps += 1;
-        if self.sums.is_empty() {
-            self.sums = losses;
-            return;
-        }
-        for ((_, sum), (_, value)) in self.sums.iter_mut().zip(losses) {
-            *sum = sum.clone() + value;
-        }
+        add_up(&mut self.losses, measured.losses);
+        add_up(&mut self.news, measured.news);
     }
 
     /// # Errors
@@ -321,15 +420,20 @@ impl Meter {
     /// [`TrainError::NotFinite`] if the losses are no numbers any more.
     fn event(&mut self, stage: usize, step: u64, learning_rate: f64) -> Result<Event, TrainError> {
         let count = self.num_steps as f64;
-        let mut losses: Vec<(String, f64)> = (self.sums.drain(..))
-            .map(|(name, sum)| (name.to_owned(), f64::from(sum.into_scalar::<f32>()) / count))
-            .collect();
+        let read = |sums: Named| -> Vec<(String, f64)> {
+            (sums.into_iter())
+                .map(|(name, sum)| (name.to_owned(), f64::from(sum.into_scalar::<f32>()) / count))
+                .collect()
+        };
+        let mut losses = read(std::mem::take(&mut self.losses));
+        let news = read(std::mem::take(&mut self.news));
         let total = losses.iter().map(|(_, value)| value).sum::<f64>();
-        if !total.is_finite() {
+        let everything = total + news.iter().map(|(_, value)| value).sum::<f64>();
+        if !everything.is_finite() {
             return Err(TrainError::NotFinite {
                 stage,
                 step,
-                value: total,
+                value: everything,
             });
         }
         losses.push(("total".to_owned(), total));
@@ -346,9 +450,20 @@ impl Meter {
             step,
             steps: self.steps,
             losses,
+            news,
             learning_rate,
             pictures_per_second: self.batch_size as f64 / seconds,
             seconds_left: seconds * (self.steps - step) as f64,
         })
+    }
+}
+
+/// Adds values to sums of the same names.
+fn add_up(sums: &mut Named, values: Named) {
+    for (name, value) in values {
+        match sums.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum = sum.clone() + value,
+            None => sums.push((name, value)),
+        }
     }
 }

@@ -43,7 +43,7 @@ pub fn measure(
         let mut outputs = Vec::new();
         match networks {
             Networks::Coarse => outputs.push(model.guess(&inputs)),
-            Networks::Joint => {
+            Networks::Joint | Networks::Patches => {
                 let output = model.forward(&inputs, model.layout(&inputs.masks));
                 outputs.extend([output.coarse, output.synthesis.completed]);
             }
@@ -58,7 +58,7 @@ pub fn measure(
         }
     }
     rows.truncate(NUM_PREVIEWS);
-    let num_outputs = if networks == Networks::Joint { 2 } else { 1 };
+    let num_outputs = if networks.synthesise() { 2 } else { 1 };
     let psnr = (sums.iter().take(num_outputs))
         .map(|(sum, name)| ((*name).to_owned(), sum / f64::max(count, 1.0)))
         .collect();

@@ -11,6 +11,7 @@ use tmad::model::ModelConfig;
 use tmad::patch_synthesis::PatchSynthesisConfig;
 use tmad::texture_memory::MemoryConfig;
 use tmad_train::config::{DataConfig, Networks, StageConfig, TrainConfig};
+use tmad_train::discriminators::DiscriminatorConfig;
 use tmad_train::{Ending, Event, Summary, TrainError, TrainOptions, checkpoint, train};
 
 /// Networks that are trained within a second.
@@ -48,7 +49,10 @@ fn stage(networks: Networks, iterations: u64) -> StageConfig {
         learning_rate: 1e-3,
         ..match networks {
             Networks::Coarse => StageConfig::coarse(),
-            Networks::Joint => StageConfig::joint(),
+            _ => StageConfig {
+                networks,
+                ..StageConfig::joint()
+            },
         }
     }
 }
@@ -60,6 +64,11 @@ fn config() -> TrainConfig {
         data: DataConfig {
             rectangle_fraction: 0.5,
             ..DataConfig::default()
+        },
+        discriminators: DiscriminatorConfig {
+            patch_widths: vec![4, 4, 4, 4],
+            global_widths: [4, 4, 4, 4],
+            ..DiscriminatorConfig::default()
         },
         num_validation: 2,
         ..TrainConfig::default()
@@ -87,6 +96,7 @@ fn options(folder: &Path, out: &str, config: TrainConfig) -> TrainOptions {
         config,
         resume: false,
         init: None,
+        perceptual_weights: None,
         time_limit: None,
         checkpoint_every: Duration::from_secs(3600),
         device: Device::flex(),

@@ -2,6 +2,7 @@
 //! Inpainting*, IEEE TIP 2021): networks, texture memory and the pipeline from photo to photo.
 
 pub mod coarse;
+mod detail;
 pub mod layers;
 pub mod model;
 pub mod patch_synthesis;
@@ -12,4 +13,5 @@ mod regions;
 mod scale;
 pub mod tensors;
 pub mod texture_memory;
+mod tiles;
 pub mod weights;

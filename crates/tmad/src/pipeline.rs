@@ -5,16 +5,24 @@
 //! resolution, and each time the texture memory and the patch synthesis network of that scale
 //! replace what doubling blurred.
 
-use crate::model::{Inputs, Memory, Model, ModelConfig};
-use crate::patches::{assemble, hole_cells, select_hole};
+use crate::detail;
+use crate::model::{Inputs, Model, ModelConfig};
+use crate::patches::{Position, assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
 use crate::scale::{Scaled, enlarge, reduce};
 use crate::tensors::{images_to_tensor, tensor_to_images};
-use crate::texture_memory::{Sampling, memory_windows, sample_windows};
+use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windows};
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
-use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, check_sizes, composite};
+use explain::Trace;
+use inpaint_core::{
+    Control, InpaintError, Inpainter, Mask, Rect, RgbImage, check_sizes, composite,
+};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+mod explain;
+mod refine;
 
 /// Weights that this project trained, compiled in.
 static BUILT_IN: &[u8] = include_bytes!("../weights/tmad.safetensors");
@@ -67,7 +75,7 @@ impl TMad {
             serde_json::from_str(config).map_err(|error| metadata_error(error.to_string()))?;
         config.check().map_err(metadata_error)?;
         Ok(Self {
-            model: file.load(Model::new(&config, 0, device))?,
+            model: file.load(Model::unloaded(&config, device))?,
             metadata: file.metadata().clone(),
             device: device.clone(),
             coarse_only: false,
@@ -81,6 +89,21 @@ impl TMad {
         self
     }
 
+    /// With other switches of the texture memory, for ablations that need no training.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the switches, and with which field.
+    pub fn with_memory(self, change: impl FnOnce(&mut MemoryConfig)) -> Result<Self, String> {
+        let mut config = self.model.config().clone();
+        change(&mut config.memory);
+        config.check()?;
+        Ok(Self {
+            model: self.model.with_memory(config.memory),
+            ..self
+        })
+    }
+
     /// The networks.
     pub fn model(&self) -> &Model {
         &self.model
@@ -92,13 +115,16 @@ impl TMad {
     }
 
     /// Fills the hole of a picture at one scale. Without a `guess` the coarse network makes one;
-    /// a guess must have the picture's own pixels outside the hole.
+    /// a guess must have the picture's own pixels outside the hole. `is_first` says that no
+    /// smaller scale has gone before.
     fn fill_at_scale(
         &self,
         picture: &Scaled,
         guess: Option<&RgbImage>,
+        is_first: bool,
         step: &dyn Fn(f32),
         control: &Control,
+        trace: &mut Trace,
     ) -> Result<RgbImage, InpaintError> {
         control.check_cancelled()?;
         let inputs = Inputs::new(
@@ -107,16 +133,28 @@ impl TMad {
             self.model.config(),
             &self.device,
         );
+        let is_guessed = guess.is_none();
         let guess = match guess {
             Some(guess) => images_to_tensor(&[guess], &self.device),
             None => self.model.guess(&inputs),
         };
         let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
+        if is_guessed {
+            trace.guessed(&guess);
+        }
         step(0.3);
         let completed = if self.coarse_only {
             guess
         } else {
-            self.synthesise_in_chunks(guess, &inputs, step, control)?
+            let completed =
+                self.synthesise_in_chunks(guess.clone(), &inputs, step, control, trace)?;
+            if is_first || !self.model.config().synthesis.candidate_detail {
+                completed
+            } else {
+                // The level before has decided everything that its pixels can show; taking more
+                // over again would add the same detail at every scale.
+                guess.clone() + detail::finest(completed - guess)
+            }
         };
         let mut images = tensor_to_images(completed);
         composite(&picture.image, &images.remove(0), &picture.mask)
@@ -128,27 +166,39 @@ impl TMad {
         inputs: &Inputs,
         step: &dyn Fn(f32),
         control: &Control,
+        trace: &mut Trace,
     ) -> Result<Tensor<4>, InpaintError> {
         let cells = hole_cells(inputs.masks[0], self.model.config().patch_px, 0);
-        let memory = [self.remember(&guess, inputs.masks[0], control.seed)];
+        let windows = self.windows(inputs.masks[0], control.seed);
+        let memory = [self.model.remember(&guess, &windows)];
+        let groups = self.model.tiles(&cells).groups(&cells, CELLS_AT_ONCE);
+        // Tile by tile, not row by row as `cells`.
+        let ordered: Vec<_> = (groups.iter())
+            .flat_map(|(cells, _)| cells.iter().copied())
+            .collect();
+        trace.starts_level(&ordered, &windows);
         let mut patches = Vec::new();
-        for (index, chunk) in cells.chunks(CELLS_AT_ONCE).enumerate() {
+        let mut num_done = 0;
+        for (cells, tiles) in &groups {
             control.check_cancelled()?;
-            let (chunk, _) = (self.model).synthesise_cells(&guess, &inputs.mask, chunk, &memory);
-            patches.push(chunk);
-            let done = ((index + 1) * CELLS_AT_ONCE) as f32 / cells.len() as f32;
-            step(0.3 + 0.7 * done.min(1.0));
+            let (done, candidates) =
+                (self.model).synthesise_tiles(&guess, &inputs.mask, cells, tiles, &memory);
+            trace.retrieved(&candidates);
+            patches.push(done);
+            num_done += cells.len();
+            step(0.3 + 0.7 * num_done as f32 / ordered.len() as f32);
         }
         Ok(assemble(
             Tensor::cat(patches, 0),
-            &cells,
+            &ordered,
             inputs.image.clone(),
             &inputs.masks,
             inputs.mask.clone(),
         ))
     }
 
-    fn remember(&self, guess: &Tensor<4>, mask: &Mask, seed: u64) -> Memory {
+    /// The windows of the texture memory of a picture with this mask.
+    fn windows(&self, mask: &Mask, seed: u64) -> Vec<Position> {
         let ModelConfig {
             patch_px, memory, ..
         } = self.model.config();
@@ -161,26 +211,21 @@ impl TMad {
         if config.sampling == Sampling::Paper {
             windows = sample_windows(windows, config.num_pool, seed);
         }
-        self.model.remember(guess, &windows)
+        windows
     }
 
     /// Fills a region from the scale of training up to full resolution.
     fn fill_region(
         &self,
-        full: Scaled,
+        full: &Scaled,
         step: &dyn Fn(f32),
         control: &Control,
+        trace: &mut Trace,
     ) -> Result<RgbImage, InpaintError> {
-        let num_halvings = num_halvings(&full);
+        let num_halvings = num_halvings(full);
         let mut completed: Option<RgbImage> = None;
         for level in (0..=num_halvings).rev() {
-            let reduced;
-            let picture = if level == 0 {
-                &full
-            } else {
-                reduced = reduce(&full, 1 << level);
-                &reduced
-            };
+            let picture = &*at_level(full, level);
             let guess = match completed {
                 None => None,
                 Some(smaller) => {
@@ -188,18 +233,14 @@ impl TMad {
                     Some(enlarge(&smaller, width, height)?)
                 }
             };
-            // Every level costs a quarter of the next one.
-            let end = 0.25f32.powi(level as i32);
-            let start = if level == num_halvings {
-                0.0
-            } else {
-                end / 4.0
-            };
-            let step = |done: f32| step(start + (end - start) * done);
+            let step = |done: f32| step(done_at(level, num_halvings, done));
             completed = Some(match &guess {
                 // Behind the coarse network there is nothing to add at larger scales.
                 Some(guess) if self.coarse_only => composite(&picture.image, guess, &picture.mask)?,
-                _ => self.fill_at_scale(picture, guess.as_ref(), &step, control)?,
+                _ => {
+                    let is_first = guess.is_none();
+                    self.fill_at_scale(picture, guess.as_ref(), is_first, &step, control, trace)?
+                }
             });
         }
         Ok(completed.expect("there is at least one level"))
@@ -215,6 +256,68 @@ fn num_halvings(region: &Scaled) -> u32 {
     thickness.max(area).log2().ceil().max(0.0) as u32
 }
 
+/// A region halved `level` times.
+fn at_level(full: &Scaled, level: u32) -> Cow<'_, Scaled> {
+    match level {
+        0 => Cow::Borrowed(full),
+        _ => Cow::Owned(reduce(full, 1 << level)),
+    }
+}
+
+/// Share of the work that is done when level `level` is done to `done`: every level costs a quarter
+/// of the next one.
+fn done_at(level: u32, num_halvings: u32, done: f32) -> f32 {
+    let end = 0.25f32.powi(level as i32);
+    let start = if level == num_halvings {
+        0.0
+    } else {
+        end / 4.0
+    };
+    start + (end - start) * done
+}
+
+/// The part of a picture inside `context`.
+fn crop(image: &RgbImage, context: Rect) -> RgbImage {
+    let Rect {
+        x,
+        y,
+        width,
+        height,
+    } = context;
+    inpaint_core::image::imageops::crop_imm(image, x, y, width, height).to_image()
+}
+
+/// Fills the hole of a picture region by region. `fill` gets each with the place that it has in
+/// the picture, and reports how much of it is done.
+fn fill_regions(
+    image: &RgbImage,
+    mask: &Mask,
+    control: &Control,
+    mut fill: impl FnMut(&Scaled, Rect, &dyn Fn(f32)) -> Result<RgbImage, InpaintError>,
+) -> Result<RgbImage, InpaintError> {
+    check_sizes(image, mask)?;
+    if mask.is_full() && !mask.is_empty() {
+        return Err(InpaintError::NoKnownPixels {
+            size: mask.dimensions().into(),
+        });
+    }
+    let regions = regions(mask);
+    let mut filled = image.clone();
+    for (index, Region { context, holes }) in regions.iter().enumerate() {
+        let region = Scaled {
+            image: crop(&filled, *context),
+            mask: holes.clone(),
+        };
+        let step = |done: f32| {
+            control.report((index as f32 + done) / regions.len() as f32, "filling");
+        };
+        let result = fill(&region, *context, &step)?;
+        let (x, y) = (i64::from(context.x), i64::from(context.y));
+        inpaint_core::image::imageops::replace(&mut filled, &result, x, y);
+    }
+    composite(image, &filled, mask)
+}
+
 impl Inpainter for TMad {
     fn name(&self) -> &str {
         if self.coarse_only { "coarse" } else { "tmad" }
@@ -226,40 +329,8 @@ impl Inpainter for TMad {
         mask: &Mask,
         control: &Control,
     ) -> Result<RgbImage, InpaintError> {
-        check_sizes(image, mask)?;
-        if mask.is_full() && !mask.is_empty() {
-            return Err(InpaintError::NoKnownPixels {
-                size: mask.dimensions().into(),
-            });
-        }
-        let regions = regions(mask);
-        let mut filled = image.clone();
-        for (index, Region { context, holes }) in regions.iter().enumerate() {
-            let crop = |source: &RgbImage| {
-                let view = inpaint_core::image::imageops::crop_imm(
-                    source,
-                    context.x,
-                    context.y,
-                    context.width,
-                    context.height,
-                );
-                view.to_image()
-            };
-            let region = Scaled {
-                image: crop(&filled),
-                mask: holes.clone(),
-            };
-            let step = |done: f32| {
-                control.report((index as f32 + done) / regions.len() as f32, "filling");
-            };
-            let result = self.fill_region(region, &step, control)?;
-            inpaint_core::image::imageops::replace(
-                &mut filled,
-                &result,
-                i64::from(context.x),
-                i64::from(context.y),
-            );
-        }
-        composite(image, &filled, mask)
+        fill_regions(image, mask, control, |region, _, step| {
+            self.fill_region(region, step, control, &mut Trace::off())
+        })
     }
 }

@@ -12,6 +12,7 @@ use burn::tensor::activation::softmax;
 use inpaint_core::Mask;
 use inpaint_core::random::Random;
 use serde::{Deserialize, Serialize};
+use tmad_ops::{matmul_bt, square_sums};
 
 /// What the memory holds and how it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,10 @@ pub struct MemoryConfig {
     pub sampling: Sampling,
     /// Candidates per hole patch. Default 4.
     pub num_candidates: usize,
+    /// How many of the candidates are different; the best ones are repeated in the places of the
+    /// others. For the paper's ablation with weights for more candidates. Default `None`, all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_distinct: Option<usize>,
     /// Hard (the paper's) or soft (its W-Sum ablation). Default `hard`.
     pub retrieval: Retrieval,
     /// Factor of the scores before the softmax; the paper's text has 1, which saturates it.
@@ -48,6 +53,7 @@ impl Default for MemoryConfig {
             num_pool: 100,
             sampling: Sampling::All,
             num_candidates: 4,
+            num_distinct: None,
             retrieval: Retrieval::Hard,
             temperature: 1.0 / 32.0,
             embedding_widths: (32, 16),
@@ -66,6 +72,14 @@ impl MemoryConfig {
         let (hidden, channels) = self.embedding_widths;
         check_widths("memory.embedding_widths", &[hidden, channels])?;
         check_widths("memory.num_candidates", &[self.num_candidates])?;
+        if let Some(distinct) = self.num_distinct
+            && !(1..=self.num_candidates).contains(&distinct)
+        {
+            return Err(format!(
+                "memory.num_distinct: {distinct} is not in 1..={}",
+                self.num_candidates
+            ));
+        }
         if self.stride_px == 0 || self.num_pool == 0 {
             return Err("memory: stride_px and num_pool must not be 0".to_owned());
         }
@@ -215,22 +229,45 @@ impl Embedding {
     }
 }
 
+/// Windows as Eq. (2) asks for them: their embeddings φ, and τ/max(‖φ‖, 10⁻⁶).
+#[derive(Debug, Clone)]
+pub struct Keys {
+    phi: Tensor<2>,
+    factors: Tensor<2>,
+}
+
+impl Keys {
+    /// From `phi`, `[N, dimensions]`.
+    pub fn new(phi: Tensor<2>, temperature: f64) -> Self {
+        // Clamped under the root: the root's slope at 0 is infinite, and would turn the gradient
+        // of a window without features into NaN.
+        let norms = square_sums(phi.clone()).clamp_min(1e-12).sqrt();
+        Self {
+            phi,
+            factors: (norms.recip() * temperature).transpose(),
+        }
+    }
+
+    /// Similarity of hole patches to the windows: `theta` `[n, dimensions]` → `[n, N]`.
+    pub fn scores(&self, theta: Tensor<2>) -> Tensor<2> {
+        // Factors to the products rather than to the keys, which are large.
+        matmul_bt(theta, self.phi.clone()) * self.factors.clone()
+    }
+}
+
 /// Similarity of hole patches to windows, Eq. (2): τ·θᵀφ/max(‖φ‖, 10⁻⁶).
 ///
 /// # Shapes
 ///
 /// `theta` `[n, dimensions]`, `phi` `[N, dimensions]` → `[n, N]`.
 pub fn scores(theta: Tensor<2>, phi: Tensor<2>, temperature: f64) -> Tensor<2> {
-    // Clamped under the root: the root's slope at 0 is infinite, and would turn the gradient of a
-    // window without features into NaN.
-    let norm = phi.clone().square().sum_dim(1).clamp_min(1e-12).sqrt();
-    theta.matmul((phi / norm).transpose()) * temperature
+    Keys::new(phi, temperature).scores(theta)
 }
 
 /// Candidates of every hole patch of one picture.
 #[derive(Debug, Clone)]
 pub struct Candidates {
-    /// `[n, num_candidates · 3, k, k]` in rank order.
+    /// `[n, num_candidates · 3, k, k]` in rank order, as wide as the memory's windows.
     pub patches: Tensor<4>,
     /// Per hole patch, the windows' indices in the memory by falling score.
     pub ranking: Vec<Vec<usize>>,
@@ -243,7 +280,7 @@ pub struct Candidates {
 /// The hard retrieval's forward pass is a gather: candidates are bit-equal to the memory's
 /// windows. Its gradient is that of the weighted sum, the same for every rank. No gradient flows
 /// into `memory`. Ties go to the lower index; with fewer windows than candidates, rank r takes
-/// window r modulo their number.
+/// window r modulo their number, as with `num_distinct`.
 ///
 /// # Shapes
 ///
@@ -255,7 +292,13 @@ pub fn retrieve(scores: Tensor<2>, memory: Tensor<4>, config: &MemoryConfig) -> 
     let flat = (memory.detach()).reshape([num_windows, channels * side * side]);
     let values = tensor_values(scores.clone().detach());
     let (ranking, ranked_scores): (Vec<_>, Vec<_>) = (values.chunks_exact(num_windows))
-        .map(|row| rank(row, num_candidates))
+        .map(|row| {
+            rank(
+                row,
+                config.num_distinct.unwrap_or(num_candidates),
+                num_candidates,
+            )
+        })
         .unzip();
     let is_training = scores.device().is_autodiff();
     let weighted = (is_training || config.retrieval == Retrieval::Soft).then(|| {
@@ -287,16 +330,31 @@ pub fn retrieve(scores: Tensor<2>, memory: Tensor<4>, config: &MemoryConfig) -> 
     }
 }
 
-/// The `count` best of `scores` and their values; ties go to the lower index.
-fn rank(scores: &[f32], count: usize) -> (Vec<usize>, Vec<f32>) {
+/// The `distinct` best of `scores`, repeated up to `count`, and their values; ties go to the lower
+/// index.
+fn rank(scores: &[f32], distinct: usize, count: usize) -> (Vec<usize>, Vec<f32>) {
     let better = |&a: &usize, &b: &usize| scores[b].total_cmp(&scores[a]).then(a.cmp(&b));
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    if count < order.len() {
-        order.select_nth_unstable_by(count, better);
-        order.truncate(count);
+    if distinct < order.len() {
+        order.select_nth_unstable_by(distinct, better);
+        order.truncate(distinct);
     }
     order.sort_unstable_by(better);
     let ranking: Vec<usize> = order.iter().copied().cycle().take(count).collect();
     let values = ranking.iter().map(|&i| scores[i]).collect();
     (ranking, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rank;
+
+    #[test]
+    fn the_best_are_repeated_where_fewer_are_wanted() {
+        let scores = [0.5, 3.0, 1.0, 3.0, 2.0];
+        assert_eq!(rank(&scores, 4, 4).0, [1, 3, 4, 2]);
+        assert_eq!(rank(&scores, 1, 4).0, [1, 1, 1, 1]);
+        assert_eq!(rank(&scores, 2, 3), (vec![1, 3, 1], vec![3.0, 3.0, 3.0]));
+        assert_eq!(rank(&scores[..2], 4, 4).0, [1, 0, 1, 0]);
+    }
 }

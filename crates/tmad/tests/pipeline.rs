@@ -2,7 +2,9 @@
 
 use burn::tensor::Device;
 use inpaint_core::image::Rgb;
-use inpaint_core::{Control, InpaintError, Inpainter, Mask, Rect, RgbImage};
+use inpaint_core::{
+    Control, InpaintError, Inpainter, Mask, Rect, RgbImage, TextureMethod, composite,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tmad::coarse::{CoarseConfig, Prior};
@@ -170,4 +172,143 @@ fn the_built_in_weights_fill_a_hole() {
     for (value, truth) in filled.as_raw().iter().zip(image.as_raw()) {
         assert!(value.abs_diff(*truth) <= 12, "{value} for {truth}");
     }
+}
+
+/// Of one level, of three levels, and of two regions that overlap.
+fn holes_to_refine() -> [Mask; 3] {
+    let two = {
+        let (near, far) = (
+            hole(520, 300, [90, 80, 70, 90]),
+            hole(520, 300, [330, 90, 60, 100]),
+        );
+        Mask::from_fn(520, 300, |x, y| near.is_hole(x, y) || far.is_hole(x, y))
+    };
+    [
+        hole(220, 200, [60, 50, 100, 90]),
+        hole(700, 420, [100, 60, 400, 300]),
+        two,
+    ]
+}
+
+/// Mean absolute difference over the hole.
+fn difference(a: &RgbImage, b: &RgbImage, mask: &Mask) -> f64 {
+    let pixels = a.pixels().zip(b.pixels()).zip(mask.as_bytes());
+    let sum: u32 = pixels
+        .filter(|(_, hole)| **hole == 1)
+        .flat_map(|((a, b), _)| (0..3).map(|c| u32::from(a[c].abs_diff(b[c]))))
+        .sum();
+    f64::from(sum) / (3.0 * mask.hole_area() as f64)
+}
+
+#[test]
+fn refining_its_own_guess_is_the_second_half_of_the_method() {
+    let mask = &holes_to_refine()[0];
+    let image = picture(mask.width(), mask.height());
+    let control = Control::default();
+    let coarse = tmad()
+        .coarse_only()
+        .inpaint(&image, mask, &control)
+        .unwrap();
+    let completed = tmad().inpaint(&image, mask, &control).unwrap();
+    let refined = tmad().refine(&image, &coarse, mask, &control).unwrap();
+    // Here the guess is rounded to bytes on its way, which turns near ties of the retrieval.
+    let added = difference(&coarse, &completed, mask);
+    let rounding = difference(&refined, &completed, mask);
+    assert!(rounding < 0.1 * added, "{added} {rounding}");
+}
+
+#[test]
+fn refining_looks_at_the_guess_in_the_hole_only() {
+    for mask in holes_to_refine() {
+        let image = picture(mask.width(), mask.height());
+        let plain = |value| RgbImage::from_pixel(image.width(), image.height(), Rgb([value; 3]));
+        let refine = |guess: &RgbImage| {
+            let refined = tmad().refine(&image, guess, &mask, &Control::default());
+            refined.unwrap()
+        };
+        let refined = refine(&plain(90));
+        assert_eq!(refined, composite(&image, &refined, &mask).unwrap());
+        assert_eq!(
+            refined,
+            refine(&composite(&image, &plain(90), &mask).unwrap())
+        );
+        assert_ne!(refined, refine(&plain(200)));
+        let coarse = tmad().coarse_only();
+        let unchanged = coarse.refine(&image, &plain(90), &mask, &Control::default());
+        assert_eq!(
+            unchanged.unwrap(),
+            composite(&image, &plain(90), &mask).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_guess_of_another_size_is_refused_and_an_empty_mask_the_identity() {
+    let image = picture(40, 30);
+    let mask = hole(40, 30, [3, 4, 5, 6]);
+    let other = tmad().refine(&image, &picture(30, 40), &mask, &Control::default());
+    assert!(matches!(other, Err(InpaintError::ImageSize { .. })));
+    let empty = Mask::new(40, 30);
+    let same = tmad().refine(&image, &picture(40, 30), &empty, &Control::default());
+    assert_eq!(same.unwrap(), image);
+    let nothing = tmad().explain(&image, &empty, &Control::default()).unwrap();
+    assert!(nothing.patches.is_empty() && nothing.completed == image);
+}
+
+#[test]
+fn an_explanation_is_what_the_method_does() {
+    for mask in holes_to_refine() {
+        let image = picture(mask.width(), mask.height());
+        let control = Control::default();
+        let explanation = tmad().explain(&image, &mask, &control).unwrap();
+        let completed = tmad().inpaint(&image, &mask, &control).unwrap();
+        assert!(explanation.completed == completed);
+        let coarse = tmad().coarse_only().inpaint(&image, &mask, &control);
+        assert!(explanation.coarse == coarse.unwrap());
+
+        let mut covered = Mask::new(mask.width(), mask.height());
+        for patch in &explanation.patches {
+            let at = |start: i64, limit: u32| {
+                start.clamp(0, limit.into()) as u32
+                    ..(start + i64::from(patch.place.side)).clamp(0, limit.into()) as u32
+            };
+            for y in at(patch.place.y, mask.height()) {
+                for x in at(patch.place.x, mask.width()) {
+                    covered.set(x, y, true);
+                }
+            }
+            assert_eq!(patch.candidates.len(), 4);
+            assert!(patch.candidates.is_sorted_by(|a, b| a.score >= b.score));
+            for candidate in &patch.candidates {
+                let source = candidate.source;
+                let (x, y) = (source.x as u32, source.y as u32);
+                let known = (0..source.side * source.side)
+                    .all(|i| !mask.is_hole(x + i % source.side, y + i / source.side));
+                assert!(known, "{source:?}");
+            }
+        }
+        let holes = mask.as_bytes().iter().zip(covered.as_bytes());
+        assert!(holes.clone().all(|(hole, covered)| covered >= hole));
+        let rows = explanation.patches.iter().map(|p| (p.place.y, p.place.x));
+        assert!(rows.is_sorted());
+    }
+}
+
+#[test]
+fn fewer_candidates_are_the_best_ones_repeated() {
+    let mask = &holes_to_refine()[0];
+    let image = picture(mask.width(), mask.height());
+    let explain = |method: TMad| method.explain(&image, mask, &Control::default()).unwrap();
+    let all = explain(tmad());
+    let one = explain(
+        tmad()
+            .with_memory(|memory| memory.num_distinct = Some(1))
+            .unwrap(),
+    );
+    for (one, all) in one.patches.iter().zip(&all.patches) {
+        assert_eq!(one.candidates, [all.candidates[0]; 4]);
+    }
+    assert_ne!(one.completed, all.completed);
+    let error = tmad().with_memory(|memory| memory.num_distinct = Some(5));
+    assert!(error.unwrap_err().contains("1..=4"));
 }

@@ -1,19 +1,25 @@
 //! `tmad eval`: methods measured on the same pictures and masks.
 
-use crate::method::{EngineArgs, Method};
+use crate::method::{EngineArgs, MethodSpec};
 use crate::terminal::{Terminal, UsageError};
-use anyhow::Result;
-use clap::Args;
-use inpaint_core::Inpainter;
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use inpaint_core::{Inpainter, TextureMethod};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use tmad_eval::{EvalOptions, LpipsWeights, Protocol, evaluate};
+use tmad_eval::{EvalOptions, InceptionResize, Output, Protocol, evaluate};
 
 const EXAMPLES: &str = "\
 Examples:
   tmad eval --data kodak --protocol centre
-  tmad eval --data places --protocol free-form --limit 500 --out report --lpips-weights weights
+  tmad eval --data places --protocol free-form --limit 500 --out report --metric-weights weights
   tmad eval --data kodak --protocol masks --methods patchmatch --outputs lama=results/lama
+  tmad eval --data kodak --methods tmad,tmad:candidates=1,tmad:retrieval=soft,tmad:memory=paper
+  tmad eval --data kodak --methods tmad --outputs lama=results/lama --refine lama
+
+Files in --metric-weights: squeezenet1_1, alexnet or vgg16 with lpips_squeeze_v0_1, lpips_alex_v0_1 \
+or lpips_vgg_v0_1 for LPIPS; pt_inception-2015-12-05-6726825d for FID, KID, P-IDS and U-IDS; all \
+.safetensors. docs/evaluation.md says where they come from.
 
 Each picture's central square is scaled to --size. The table goes to standard output. The \
 report's folder gets the masks, a line per result, and report.html; started again after an \
@@ -29,12 +35,23 @@ pub struct EvalArgs {
     /// centre (half of each side), rectangle, free-form, or a folder of masks
     #[arg(long, value_name = "PROTOCOL", default_value = "centre")]
     protocol: String,
-    /// Methods to run, separated by commas
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Method::Tmad, Method::Coarse, Method::Patchmatch])]
-    methods: Vec<Method>,
+    /// Methods to run, separated by commas: tmad, coarse, patchmatch, telea; tmad with switches
+    /// that need no training, separated by colons: candidates=N, retrieval=hard|soft,
+    /// memory=all|paper
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "METHODS",
+        default_value = "tmad,coarse,patchmatch"
+    )]
+    methods: Vec<MethodSpec>,
     /// Results made elsewhere: a name and a folder of pictures with the names of the inputs
     #[arg(long, value_name = "NAME=DIR", value_parser = named_folder)]
     outputs: Vec<(String, PathBuf)>,
+    /// Measure these results (a NAME of --outputs) once more with T-MAD's texture added, as
+    /// NAME+tmad
+    #[arg(long, value_name = "NAME")]
+    refine: Vec<String>,
     /// Folder of the report; created if it does not exist
     #[arg(long, value_name = "REPORT")]
     out: Option<PathBuf>,
@@ -47,14 +64,35 @@ pub struct EvalArgs {
     /// Use the first N pictures only
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Folder with squeezenet1_1.safetensors and lpips_squeeze_v0_1.safetensors, for LPIPS
-    #[arg(long, value_name = "DIR")]
-    lpips_weights: Option<PathBuf>,
+    /// Folder with weights of LPIPS and FID; what it lacks is left out
+    #[arg(long, value_name = "DIR", alias = "lpips-weights")]
+    metric_weights: Option<PathBuf>,
+    /// How pictures are scaled for FID, KID, P-IDS and U-IDS
+    #[arg(long, value_enum, default_value_t = FidResize::PytorchFid)]
+    fid_resize: FidResize,
     /// Store truths, inputs, results and a contact sheet in the report, too
     #[arg(long, requires = "out")]
     save_images: bool,
     #[command(flatten)]
     engine: EngineArgs,
+}
+
+/// Preprocessing of the Inception network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FidResize {
+    /// Bilinear without antialiasing, as pytorch-fid
+    PytorchFid,
+    /// Bicubic with antialiasing, as clean-fid
+    CleanFid,
+}
+
+impl From<FidResize> for InceptionResize {
+    fn from(resize: FidResize) -> Self {
+        match resize {
+            FidResize::PytorchFid => Self::PytorchFid,
+            FidResize::CleanFid => Self::CleanFid,
+        }
+    }
 }
 
 fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
@@ -76,9 +114,24 @@ pub fn run(args: &EvalArgs, terminal: &Terminal) -> Result<()> {
         (args.protocol.parse()).map_err(|error| UsageError(format!("--protocol: {error}")))?;
     args.engine.limit_threads()?;
     let methods: Vec<Box<dyn Inpainter>> = (args.methods.iter())
-        .map(|&method| args.engine.load(method))
+        .map(|method| args.engine.load_spec(method))
         .collect::<Result<_>>()?;
     let methods: Vec<&dyn Inpainter> = methods.iter().map(|method| &**method).collect();
+    let mut outputs: Vec<Output<'_>> = args.outputs.iter().cloned().map(Output::from).collect();
+    let texture = match args.refine.is_empty() {
+        true => None,
+        false => Some(args.engine.load_tmad(&args.engine.open_device()?)?),
+    };
+    for name in &args.refine {
+        let Some((_, folder)) = args.outputs.iter().find(|(other, _)| other == name) else {
+            bail!("--refine {name} needs the results: --outputs {name}=FOLDER");
+        };
+        outputs.push(Output {
+            name: format!("{name}+tmad"),
+            folder: folder.clone(),
+            refined_by: texture.as_ref().map(|tmad| tmad as &dyn TextureMethod),
+        });
+    }
     let options = EvalOptions {
         data: args.data.clone(),
         protocol,
@@ -86,14 +139,12 @@ pub fn run(args: &EvalArgs, terminal: &Terminal) -> Result<()> {
         seed: args.seed,
         limit: args.limit,
         out: args.out.clone(),
-        lpips: args.lpips_weights.as_ref().map(|folder| LpipsWeights {
-            backbone: folder.join("squeezenet1_1.safetensors"),
-            linear: folder.join("lpips_squeeze_v0_1.safetensors"),
-        }),
+        weights: args.metric_weights.clone(),
+        inception_resize: args.fid_resize.into(),
         save_images: args.save_images,
     };
     let bar = terminal.progress_bar(0, "{msg:32} {wide_bar} {pos}/{len} {eta:>4}");
-    let report = evaluate(&options, &methods, &args.outputs, &mut |progress| {
+    let report = evaluate(&options, &methods, &outputs, &mut |progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
         bar.set_message(format!("{} {}", progress.method, progress.picture));

@@ -99,10 +99,16 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
         true => None,
         false => Some(photo.read()?),
     };
+    let masks = args.mask.open()?;
+    let masks = if is_folder {
+        masks
+    } else {
+        masks.of_one_photo()?
+    };
     let job = Job {
         engine: Engine::new(&args.engine, args.method),
         mask_args: &args.mask,
-        masks: args.mask.open()?,
+        masks,
         limits: Limits::megapixels(args.max_megapixels),
         options: EncodeOptions {
             jpeg_quality: args.jpeg_quality,

@@ -42,6 +42,10 @@ pub struct TrainArgs {
     /// Start from these weights instead of random ones
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
+    /// Feature network of the perceptual loss: VGG-19 or SqueezeNet 1.1 with torchvision's names,
+    /// as safetensors. Without it that loss is left out
+    #[arg(long, value_name = "FILE")]
+    perceptual_weights: Option<PathBuf>,
     /// End with a checkpoint after this time, such as 25m or 8h
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     time_limit: Option<Duration>,
@@ -74,6 +78,7 @@ pub fn run(args: &TrainArgs, terminal: &Terminal) -> Result<()> {
             .map_or_else(|| Ok(TrainConfig::default()), read_config)?,
         resume: args.resume,
         init: args.init.clone(),
+        perceptual_weights: args.perceptual_weights.clone(),
         time_limit: args.time_limit,
         checkpoint_every: args.checkpoint_every,
         device: args.device.open()?,
@@ -144,14 +149,16 @@ impl Display {
                 step,
                 steps,
                 losses,
+                news,
                 pictures_per_second,
                 seconds_left,
                 ..
             } => {
                 let left = Duration::from_secs(seconds_left.max(0.0) as u64);
                 let message = format!(
-                    "{}{pictures_per_second:.1} pictures/s, {} left",
+                    "{}{}{pictures_per_second:.1} pictures/s, {} left",
                     listed(losses, 4),
+                    listed(news, 4),
                     humantime::format_duration(left)
                 );
                 self.bar.set_position(*step);

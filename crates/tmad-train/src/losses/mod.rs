@@ -1,10 +1,17 @@
 //! The loss terms, a file each. None of them reads a value back, logs or draws random numbers.
 
+mod adversarial;
 mod patch_l1;
+mod perceptual;
 mod reconstruction;
 mod total_variation;
 
+pub use adversarial::{
+    patch_distribution_discriminator, patch_distribution_generator, plain_discriminator,
+    plain_generator,
+};
 pub use patch_l1::patch_l1;
+pub use perceptual::perceptual;
 pub use reconstruction::reconstruction;
 pub use total_variation::total_variation;
 

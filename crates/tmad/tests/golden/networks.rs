@@ -73,8 +73,7 @@ pub fn tiny_synthesis() -> PatchSynthesisConfig {
         feature_widths: [4, 8, 8],
         num_feature_residual: 1,
         carafe_channels: 4,
-        mask_plane: false,
-        residual_output: false,
+        ..Default::default()
     }
 }
 
@@ -86,7 +85,7 @@ pub fn synthesis(config: &PatchSynthesisConfig, device: &Device) -> (FeatureEnco
             FeatureEncoder::new(config, 4, &mut init),
             "feature_encoder.",
         ),
-        by_formula(Backbone::new(config, 32, &mut init), "backbone."),
+        by_formula(Backbone::new(config, 32, 4, &mut init), "backbone."),
     )
 }
 

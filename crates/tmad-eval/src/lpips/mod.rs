@@ -1,82 +1,101 @@
 //! LPIPS: how different two pictures look, measured in the features of a classifier.
 
-use std::path::PathBuf;
+mod network;
 
-use burn::tensor::{Device, Tensor};
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::RgbImage;
-use tmad::perceptual::{NUM_TAPS, SqueezeNet, TAP_CHANNELS, Tap};
 use tmad::tensors::{images_to_tensor, tensor_values};
-use tmad::weights::{WeightsError, WeightsFile};
+use tmad::weights::WeightsFile;
 
 use crate::EvalError;
 use crate::files::read;
+use crate::tensors_by_name::values_in;
+use network::Backbone;
 
-/// The two files that LPIPS needs. Neither is part of this project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LpipsWeights {
-    /// SqueezeNet 1.1 with torchvision's names, safetensors, f32 or f16.
-    pub backbone: PathBuf,
-    /// The linear layers of LPIPS 0.1 for it: `lin0.weight` … `lin6.weight`, each
-    /// `[1, channels, 1, 1]`, safetensors, f32 or f16.
-    pub linear: PathBuf,
-}
+pub use network::LpipsNetwork;
 
-/// LPIPS 0.1 with SqueezeNet 1.1 ("squeeze"; Zhang, Isola, Efros, Shechtman and Wang, *The
-/// Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, CVPR 2018), as the
-/// package lpips 0.1.4 computes it.
+/// LPIPS 0.1 (Zhang, Isola, Efros, Shechtman and Wang, *The Unreasonable Effectiveness of Deep
+/// Features as a Perceptual Metric*, CVPR 2018), as the package lpips 0.1.4 computes it.
 ///
-/// Σ over the seven taps of the mean over positions of Σ_c w_c (x̂_c − ŷ_c)², where x̂ = x /
+/// Σ over the network's taps of the mean over positions of Σ_c w_c (x̂_c − ŷ_c)², where x̂ = x /
 /// (√(Σ_c x_c²) + 1e-10) is the feature vector of a position. 0 for equal pictures; not bounded
 /// above, usually below 1.
 #[derive(Debug, Clone)]
 pub struct Lpips {
-    backbone: SqueezeNet,
+    network: LpipsNetwork,
+    backbone: Backbone,
     linear: Vec<Tensor<4>>,
     device: Device,
 }
 
 impl Lpips {
-    /// Reads the weights.
+    /// Reads the classifier's weights, with torchvision's names, and the linear layers
+    /// (`lin0.weight`, … each `[1, channels, 1, 1]`): safetensors in f32 or f16. Neither file is
+    /// part of this project.
     ///
     /// # Errors
     ///
     /// [`EvalError::Read`] or [`EvalError::Weights`], each with the file's path.
-    pub fn load(weights: &LpipsWeights, device: &Device) -> Result<Self, EvalError> {
-        let backbone_bytes = read(&weights.backbone)?;
-        let linear_bytes = read(&weights.linear)?;
-        let in_backbone = |source| EvalError::Weights {
-            path: weights.backbone.clone(),
-            source,
+    pub fn load(
+        network: LpipsNetwork,
+        backbone: &Path,
+        linear: &Path,
+        device: &Device,
+    ) -> Result<Self, EvalError> {
+        let (backbone_bytes, linear_bytes) = (read(backbone)?, read(linear)?);
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| EvalError::Weights { path, source }
         };
-        let in_linear = |source| EvalError::Weights {
-            path: weights.linear.clone(),
-            source,
-        };
-        let backbone = WeightsFile::parse(&backbone_bytes).map_err(in_backbone)?;
-        let linear = WeightsFile::parse(&linear_bytes).map_err(in_linear)?;
+        let file = WeightsFile::parse(&backbone_bytes).map_err(failed(backbone))?;
+        let loaded = Backbone::load(network, &file, device).map_err(failed(backbone))?;
+        let file = WeightsFile::parse(&linear_bytes).map_err(failed(linear))?;
+        // The package's own files call them `lin0.model.1.weight`: ahead of the layer stands
+        // dropout.
+        let is_original = file.names().contains(&"lin0.model.1.weight");
+        let layers = linear_layers(network, device, |name, shape| {
+            let original = name.replace(".weight", ".model.1.weight");
+            values_in(&file, if is_original { &original } else { name }, shape)
+        });
         Ok(Self {
-            backbone: SqueezeNet::load(&backbone, device).map_err(in_backbone)?,
-            linear: linear_layers(&linear, device).map_err(in_linear)?,
+            network,
+            backbone: loaded,
+            linear: layers.map_err(failed(linear))?,
             device: device.clone(),
         })
     }
 
-    /// From a network and its seven linear layers, `[1, TAP_CHANNELS[i], 1, 1]` each.
+    /// AlexNet or VGG-16 with weights from a function of name and shape, for tests of the
+    /// plumbing. The linear layers are `lin0.weight` and so on.
+    ///
+    /// # Errors
+    ///
+    /// Those of `values`.
     ///
     /// # Panics
     ///
-    /// If there are not seven layers, or a shape differs.
-    pub fn new(backbone: SqueezeNet, linear: Vec<Tensor<4>>, device: &Device) -> Self {
-        let shapes: Vec<_> = linear.iter().map(Tensor::dims).collect();
-        assert_eq!(shapes, TAP_CHANNELS.map(|channels| [1, channels, 1, 1]));
-        Self {
-            backbone,
-            linear,
+    /// If `values` returns another number of values than the shape asks for.
+    pub fn from_values<E>(
+        network: LpipsNetwork,
+        device: &Device,
+        mut values: impl FnMut(&str, &[usize]) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        Ok(Self {
+            network,
+            backbone: Backbone::plain(network, device, &mut values)?,
+            linear: linear_layers(network, device, &mut values)?,
             device: device.clone(),
-        }
+        })
     }
 
-    /// The parts of the seven taps; their sum is the distance.
+    /// The network that it looks through.
+    pub fn network(&self) -> LpipsNetwork {
+        self.network
+    }
+
+    /// The parts of the taps; their sum is the distance.
     ///
     /// # Shapes
     ///
@@ -84,17 +103,17 @@ impl Lpips {
     ///
     /// # Panics
     ///
-    /// If the shapes differ, or a side is below [`SqueezeNet::MIN_SIDE_PX`].
-    pub fn parts(&self, a: Tensor<4>, b: Tensor<4>) -> [Tensor<4>; NUM_TAPS] {
+    /// If the shapes differ, or a side is below [`LpipsNetwork::min_side_px`].
+    pub fn parts(&self, a: Tensor<4>, b: Tensor<4>) -> Vec<Tensor<4>> {
         assert_eq!(a.dims(), b.dims(), "pictures of one size");
-        let mut a = self.backbone.taps(a, Tap::AfterRelu).into_iter();
-        let mut b = self.backbone.taps(b, Tap::AfterRelu).into_iter();
-        std::array::from_fn(|tap| {
-            let (a, b) = (a.next().expect("seven taps"), b.next().expect("seven taps"));
-            let difference = (unit_length(a) - unit_length(b)).square();
-            let weighted = difference * self.linear[tap].clone();
-            weighted.sum_dim(1).mean_dim(2).mean_dim(3)
-        })
+        let taps = (self.backbone.taps(a).into_iter()).zip(self.backbone.taps(b));
+        taps.zip(&self.linear)
+            .map(|((a, b), weights)| {
+                let difference = (unit_length(a) - unit_length(b)).square();
+                let weighted = difference * weights.clone();
+                weighted.sum_dim(1).mean_dim(2).mean_dim(3)
+            })
+            .collect()
     }
 
     /// The distance of two pictures of one size.
@@ -102,7 +121,7 @@ impl Lpips {
     /// # Errors
     ///
     /// [`EvalError::Metric`] when the sizes differ or a side is below
-    /// [`SqueezeNet::MIN_SIDE_PX`].
+    /// [`LpipsNetwork::min_side_px`].
     pub fn distance(&self, a: &RgbImage, b: &RgbImage) -> Result<f64, EvalError> {
         let size = a.dimensions();
         if size != b.dimensions() {
@@ -111,7 +130,7 @@ impl Lpips {
                 reference: size.into(),
             }));
         }
-        let minimum = SqueezeNet::MIN_SIDE_PX as u32;
+        let minimum = self.network.min_side_px();
         if size.0.min(size.1) < minimum {
             return Err(EvalError::Metric(inpaint_core::InpaintError::TooSmall {
                 metric: "LPIPS",
@@ -135,17 +154,16 @@ fn unit_length(x: Tensor<4>) -> Tensor<4> {
     x / (length + 1e-10)
 }
 
-fn linear_layers(file: &WeightsFile<'_>, device: &Device) -> Result<Vec<Tensor<4>>, WeightsError> {
-    // The package's own files call them `lin0.model.1.weight`: ahead of the layer stands dropout.
-    let is_original = file.names().contains(&"lin0.model.1.weight");
-    let infix = if is_original { "model.1." } else { "" };
-    (TAP_CHANNELS.iter().enumerate())
+fn linear_layers<E>(
+    network: LpipsNetwork,
+    device: &Device,
+    mut values: impl FnMut(&str, &[usize]) -> Result<Vec<f32>, E>,
+) -> Result<Vec<Tensor<4>>, E> {
+    (network.tap_channels().iter().enumerate())
         .map(|(i, &channels)| {
-            file.tensor(
-                &format!("lin{i}.{infix}weight"),
-                [1, channels, 1, 1],
-                device,
-            )
+            let shape = [1, channels, 1, 1];
+            let values = values(&format!("lin{i}.weight"), &shape)?;
+            Ok(Tensor::from_data(TensorData::new(values, shape), device))
         })
         .collect()
 }
@@ -153,16 +171,22 @@ fn linear_layers(file: &WeightsFile<'_>, device: &Device) -> Result<Vec<Tensor<4
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::TensorData;
     use inpaint_core::random::Random;
+    use std::convert::Infallible;
+    use tmad::perceptual::SqueezeNet;
 
     fn random_lpips(device: &Device) -> Lpips {
         let mut random = Random::new(9);
-        let linear = TAP_CHANNELS.map(|channels| {
-            let values = (0..channels).map(|_| random.unit() as f32).collect();
-            Tensor::from_data(TensorData::new(values, [1, channels, 1, 1]), device)
+        let linear = linear_layers(LpipsNetwork::Squeeze, device, |_, shape| {
+            let count: usize = shape.iter().product();
+            Ok::<_, Infallible>((0..count).map(|_| random.unit() as f32).collect())
         });
-        Lpips::new(SqueezeNet::random(5, device), linear.to_vec(), device)
+        Lpips {
+            network: LpipsNetwork::Squeeze,
+            backbone: Backbone::Squeeze(Box::new(SqueezeNet::random(5, device))),
+            linear: linear.unwrap(),
+            device: device.clone(),
+        }
     }
 
     fn noise(width: u32, height: u32, seed: u64) -> RgbImage {
@@ -186,8 +210,7 @@ mod tests {
         let device = Device::flex();
         let lpips = random_lpips(&device);
         let tensors = [1, 2].map(|seed| images_to_tensor(&[&noise(24, 20, seed)], &device));
-        let [x, y] =
-            (tensors.clone()).map(|t| lpips.backbone.taps(t, Tap::AfterRelu).swap_remove(2));
+        let [x, y] = (tensors.clone()).map(|t| lpips.backbone.taps(t).swap_remove(2));
         let [_, channels, height, width] = x.dims();
         let positions = height * width;
         let (x, y, weights) = (
