@@ -83,7 +83,7 @@ fn is_supported(format: ImageFormat) -> bool {
     )
 }
 
-/// Formats that people have and that no well-kept decoder in Rust under a free licence reads.
+/// Formats that people have and that are not read.
 fn unreadable(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const PHONE: &str =
         "convert it to JPEG or PNG first (phones do when sharing as “most compatible”)";

@@ -275,8 +275,8 @@ fn candidate_detail_starts_with_half_of_the_best_one() {
         (values(output.synthesis.completed), values(guess))
     };
     let (found, guess) = completed(&RgbImage::from_pixel(
-        66,
-        70,
+        140,
+        150,
         inpaint_core::image::Rgb([90; 3]),
     ));
     assert_close(&found, &guess, 1e-6, "a flat picture");
