@@ -40,12 +40,16 @@ pub(crate) struct JpegHeader {
     pub comments: Vec<Vec<u8>>,
     /// The components are red, green and blue rather than luminance and chrominance.
     pub is_rgb: bool,
+    /// Each component has a scan of its own, though the file is not progressive.
+    pub is_split: bool,
 }
 
 impl JpegHeader {
     pub fn parse(file: &[u8]) -> Self {
         let mut header = Self::default();
+        let mut is_progressive = false;
         for Segment { marker, data } in segments(file) {
+            is_progressive |= marker == 0xC2;
             match marker {
                 0xDB => header.read_tables(data),
                 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => header.read_frame(data),
@@ -56,6 +60,10 @@ impl JpegHeader {
                 }
                 0xEE if data.starts_with(b"Adobe") => header.is_rgb = data.get(11) == Some(&0),
                 0xFE => header.comments.push(data.to_vec()),
+                START_OF_SCAN => {
+                    let num_in_scan = data.first().map_or(0, |&count| usize::from(count));
+                    header.is_split = !is_progressive && num_in_scan < header.components.len();
+                }
                 _ => {}
             }
         }
@@ -105,6 +113,12 @@ impl JpegHeader {
         self.tables.get(index)?.as_ref()
     }
 
+    /// Whether quantisers need more than 8 bits.
+    pub fn is_wide(&self) -> bool {
+        let mut quantisers = self.tables.iter().flatten().flatten();
+        quantisers.any(|&quantiser| quantiser > 255)
+    }
+
     /// The quality, 1 to 100 on the scale of the Independent JPEG Group, whose luminance table
     /// is nearest to the file's.
     pub fn quality(&self) -> Option<u8> {
@@ -136,7 +150,9 @@ pub(crate) struct Segment<'a> {
     pub data: &'a [u8],
 }
 
-/// The segments before the first scan.
+const START_OF_SCAN: u8 = 0xDA;
+
+/// The segments before the first scan, and the header of that.
 pub(crate) fn segments(file: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let mut at = 2;
     std::iter::from_fn(move || {
@@ -148,12 +164,15 @@ pub(crate) fn segments(file: &[u8]) -> impl Iterator<Item = Segment<'_>> {
                 // Fill bytes and markers that stand alone have no length.
                 0xFF => at += 1,
                 0x01 | 0xD0..=0xD8 => at += 2,
-                0xDA => return None,
                 _ => {
                     let length = file.get(at + 2..at + 4)?;
                     let length = usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
                     let data = file.get(at + 4..at + 2 + length)?;
-                    at += 2 + length;
+                    at = if marker == START_OF_SCAN {
+                        file.len()
+                    } else {
+                        at + 2 + length
+                    };
                     return Some(Segment { marker, data });
                 }
             }
@@ -164,7 +183,6 @@ pub(crate) fn segments(file: &[u8]) -> impl Iterator<Item = Segment<'_>> {
 /// Whether an end-of-image marker follows the first scan. The decoder would fill a missing rest
 /// with grey without a word; markers of an embedded thumbnail come before the first scan.
 pub(crate) fn is_complete(file: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xDA;
     let mut at = 2;
     while let Some(&[0xFF, marker]) = file.get(at..at + 2) {
         if marker == START_OF_SCAN {

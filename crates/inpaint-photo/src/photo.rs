@@ -1,5 +1,6 @@
 //! A decoded picture with everything that has to survive.
 
+use crate::encode::in_one_scan;
 use crate::fill::fill;
 use crate::format::format_of;
 use crate::jpeg::{JpegHeader, is_complete};
@@ -34,6 +35,17 @@ pub(crate) struct JpegFile {
     pub bytes: Vec<u8>,
 }
 
+/// Reads the header.
+fn open<'a>(
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> Result<impl ImageDecoder + use<'a>, PhotoError> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits.for_decoder());
+    (reader.into_decoder()).map_err(|source| PhotoError::Damaged { source })
+}
+
 impl Photo {
     /// Decodes a file; the content decides about the format.
     ///
@@ -47,10 +59,9 @@ impl Photo {
             return Err(PhotoError::Truncated);
         }
         let damaged = |source| PhotoError::Damaged { source };
-        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-        reader.limits(limits.for_decoder());
-        let mut decoder = reader.into_decoder().map_err(damaged)?;
-        limits.check(decoder.dimensions())?;
+        let mut decoder = open(bytes, format, limits)?;
+        let stored_size = decoder.dimensions();
+        limits.check(stored_size)?;
         // Metadata that cannot be read must not cost the picture.
         let orientation = (decoder.orientation()).unwrap_or(Orientation::NoTransforms);
         let mut warnings = Vec::new();
@@ -70,7 +81,14 @@ impl Photo {
         if metadata.is_first_of_several {
             warnings.push(Warning::FirstPictureOnly);
         }
-        let mut pixels = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+        let one_scan = (jpeg.as_ref())
+            .filter(|jpeg| jpeg.header.is_split)
+            .and_then(|jpeg| in_one_scan(jpeg, stored_size));
+        let mut pixels = match &one_scan {
+            None => DynamicImage::from_decoder(decoder),
+            Some(file) => DynamicImage::from_decoder(open(file, format, limits)?),
+        }
+        .map_err(damaged)?;
         pixels.apply_orientation(orientation);
         metadata.make_upright(orientation);
         Ok(Self {

@@ -6,7 +6,7 @@ use super::jpeg::{MAX_SEGMENT, XMP_HEAD};
 use crate::Photo;
 use crate::coefficients::{self, Filling};
 use crate::exif;
-use crate::jpeg::segments;
+use crate::jpeg::{Segment, segments};
 use crate::metadata::{Metadata, swaps_sides};
 use crate::photo::JpegFile;
 use image::DynamicImage;
@@ -33,7 +33,6 @@ pub(super) fn encode(
         .map(|component| source.header.table_of(component).copied())
         .collect();
     let tables = tables?;
-    let is_wide = (source.header.tables.iter().flatten().flatten()).any(|&value| value > 255);
     if let Some(filled) = &photo.filled {
         let shown = |x: u32, y: u32| shown_at(orientation, (x, y), (width, height));
         let mask = if orientation == Orientation::NoTransforms {
@@ -60,9 +59,26 @@ pub(super) fn encode(
             tables,
         });
     }
-    let scan = coefficients::encode(&frame, is_wide)?;
+    let scan = coefficients::encode(&frame, source.header.is_wide())?;
     let mut file = head(source, metadata, orientation, dropped);
     file.extend(scan);
+    Some(file)
+}
+
+/// The same picture, to the bit, in one scan, and without metadata: the decoder shows files with
+/// a scan for each component in wrong colours if they are sampled differently. `size` is that of
+/// the stored picture. `None` if the coefficients cannot be read.
+pub(crate) fn in_one_scan(source: &JpegFile, size: (u32, u32)) -> Option<Vec<u8>> {
+    let frame = coefficients::decode(&source.bytes, (size.0 as usize, size.1 as usize))?;
+    let mut file = vec![0xFF, 0xD8];
+    for Segment { marker, data } in segments(&source.bytes) {
+        if matches!(marker, 0xDB | 0xE0 | 0xEE) {
+            file.extend([0xFF, marker]);
+            file.extend((data.len() as u16 + 2).to_be_bytes());
+            file.extend(data);
+        }
+    }
+    file.extend(coefficients::encode(&frame, source.header.is_wide())?);
     Some(file)
 }
 

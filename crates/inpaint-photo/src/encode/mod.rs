@@ -12,6 +12,8 @@ use crate::{Photo, PhotoError, Warning, content_type};
 use image::{ColorType, DynamicImage, ImageFormat};
 use std::borrow::Cow;
 
+pub(crate) use jpeg_blocks::in_one_scan;
+
 /// How a photo is encoded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodeOptions {
