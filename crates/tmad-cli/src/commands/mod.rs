@@ -7,6 +7,7 @@ pub mod export;
 pub mod info;
 pub mod inpaint;
 pub mod masks;
+pub mod pack;
 pub mod refine;
 pub mod serve;
 pub mod train;
