@@ -55,6 +55,37 @@ impl DeviceChoice {
         }
     }
 
+    /// Opens as many devices of this kind. There is one CPU, which is given again and again.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeviceChoice::open`], or if the machine has fewer.
+    pub fn open_several(self, count: usize) -> Result<Vec<Device>> {
+        let first = self.open()?;
+        if count == 1 || first == Device::flex() {
+            return Ok(vec![first; count]);
+        }
+        let found: Vec<Device> = match self {
+            #[cfg(feature = "gpu")]
+            Self::Gpu | Self::Auto => all(DeviceType::Vulkan),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => all(DeviceType::Cuda),
+            #[cfg(feature = "libtorch")]
+            #[allow(deprecated)]
+            Self::Libtorch => all(DeviceType::LibTorch),
+            #[allow(unreachable_patterns)]
+            _ => vec![first],
+        };
+        if found.len() < count {
+            bail!(
+                "--workers {count}: {} devices for --device {} were found",
+                found.len(),
+                self.name()
+            );
+        }
+        Ok(found.into_iter().take(count).collect())
+    }
+
     /// Whether this build knows the device.
     pub fn is_compiled_in(self) -> bool {
         match self {
@@ -89,6 +120,11 @@ fn auto() -> Device {
         .find(|device| !format!("{device:?}").contains("Cpu"))
         .cloned()
         .unwrap_or_else(Device::flex)
+}
+
+#[cfg(any(feature = "gpu", feature = "cuda", feature = "libtorch"))]
+fn all(kind: DeviceType) -> Vec<Device> {
+    Device::enumerate(kind).iter().cloned().collect()
 }
 
 #[cfg(any(feature = "gpu", feature = "cuda"))]

@@ -57,6 +57,8 @@ enum Command {
     Explain(commands::explain::ExplainArgs),
     /// Train the networks on a folder of pictures
     Train(commands::train::TrainArgs),
+    /// Pack a folder of pictures into one file for `tmad train`
+    Pack(commands::pack::PackArgs),
     /// Measure methods, and results made elsewhere, on the same pictures and masks
     Eval(commands::eval::EvalArgs),
     /// Draw masks for training or evaluation, the same for a seed on every machine
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Refine(args) => commands::refine::run(&args, &terminal),
         Command::Explain(args) => commands::explain::run(&args, &terminal),
         Command::Train(args) => commands::train::run(&args, &terminal),
+        Command::Pack(args) => commands::pack::run(&args, &terminal),
         Command::Eval(args) => commands::eval::run(&args, &terminal),
         Command::Masks(args) => commands::masks::run(&args, &terminal),
         Command::Serve(args) => commands::serve::run(&args, &terminal),

@@ -7,11 +7,12 @@ use crate::losses::{
     patch_distribution_discriminator, patch_distribution_generator, plain_discriminator,
     plain_generator,
 };
+use crate::objective::{Forward, total};
+use crate::shard::{Shard, Share};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::random::{Random, stream};
-use tmad::model::{Inputs, Output};
 use tmad::patches::{Position, centre, extract};
 
 /// Both discriminators.
@@ -55,12 +56,13 @@ struct Exhibits {
     memory: Tensor<4>,
 }
 
-/// What the discriminators see of a batch.
+/// What the discriminators see of a batch, or of a worker's part of it.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     patches: Vec<Exhibits>,
     completed: Tensor<4>,
     image: Tensor<4>,
+    share: Share,
 }
 
 impl Evidence {
@@ -69,14 +71,10 @@ impl Evidence {
     /// would train it.
     ///
     /// `seed` chooses the windows if [`LossConfig::judged_windows`] bounds them.
-    pub fn new(
-        inputs: &Inputs,
-        output: &Output,
-        truth: &Tensor<4>,
-        side: usize,
-        losses: &LossConfig,
-        seed: u64,
-    ) -> Self {
+    pub fn new(shard: &Shard, forward: &Forward, losses: &LossConfig, seed: u64) -> Self {
+        let inputs = &shard.inputs;
+        let Forward { output, truth } = forward;
+        let [_, _, side, _] = truth.dims();
         let synthesis = &output.synthesis;
         let mut patches = Vec::new();
         if losses.judges_patches() {
@@ -87,7 +85,7 @@ impl Evidence {
                 first += cells.len();
                 let own = |t: &Tensor<4>| t.clone().narrow(0, start, cells.len());
                 let image = cells[0].image;
-                let seed = |part| stream(stream(seed, image as u64), part);
+                let seed = |part| stream(stream(seed, (shard.first + image) as u64), part);
                 let mut fake = vec![own(&synthesis.patches)];
                 let mut real = vec![own(truth)];
                 let seams = if losses.judge_seams {
@@ -118,6 +116,7 @@ impl Evidence {
             patches,
             completed: synthesis.completed.clone(),
             image: inputs.image.clone(),
+            share: shard.share,
         }
     }
 
@@ -131,6 +130,7 @@ impl Evidence {
             patches: patches.collect(),
             completed: self.completed.clone().detach(),
             image: self.image.clone(),
+            share: self.share,
         }
     }
 }
@@ -216,51 +216,69 @@ fn mean(values: Vec<Tensor<1>>) -> Tensor<1> {
 }
 
 impl Adversary {
-    /// One step of both discriminators on what the generator has just made; returns their losses
-    /// and the mean difference of real and fake scores.
-    pub fn step(&mut self, evidence: &Evidence, losses: &LossConfig, learning_rate: f64) -> Named {
+    /// One power iteration of spectral normalisation, due before every step.
+    pub fn iterate(&mut self) {
+        self.discriminators = self.discriminators.clone().iterated();
+    }
+
+    /// One step of both discriminators.
+    pub fn step(&mut self, gradients: GradientsParams, learning_rate: f64) {
+        let discriminators = self.discriminators.clone();
+        self.discriminators = (self.optimiser).step(learning_rate, discriminators, gradients);
+    }
+}
+
+impl Discriminators {
+    fn iterated(self) -> Self {
+        Self {
+            patch: self.patch.iterated(),
+            global: self.global.iterated(),
+        }
+    }
+
+    /// Their own losses, the mean differences of real and fake scores, and the losses' gradient.
+    /// Those of all shards of a batch add up to the batch's.
+    pub fn judge(&self, evidence: &Evidence, losses: &LossConfig) -> (Named, GradientsParams) {
         let evidence = evidence.detached();
-        self.discriminators = Discriminators {
-            patch: self.discriminators.patch.clone().iterated(),
-            global: self.discriminators.global.clone().iterated(),
-        };
+        let share = evidence.share;
         let mut terms: Named = Vec::new();
         let mut news: Named = Vec::new();
         if !evidence.patches.is_empty() {
-            let scores = score(&self.discriminators.patch, &evidence.patches, false);
+            let scores = score(&self.patch, &evidence.patches, false);
             let margin = |s: &Scores| s.real.clone().mean() - s.fake.clone().mean();
-            news.push(("patch_margin", mean(scores.iter().map(margin).collect())));
+            let margin = mean(scores.iter().map(margin).collect());
+            news.push(("patch_margin", margin * share.judged));
             let loss = |s: Scores| match losses.adversarial {
                 Adversarial::PatchDistribution => patch_distribution_discriminator(s.real, s.fake),
                 _ => plain_discriminator(s.real, s.fake),
             };
-            terms.push(("patch", mean(scores.into_iter().map(loss).collect())));
+            let loss = mean(scores.into_iter().map(loss).collect());
+            terms.push(("patch", loss * share.judged));
         }
         if losses.judges_pictures() {
-            let judge = |pictures: Tensor<4>| -> Tensor<1> {
-                self.discriminators.global.forward(pictures).flatten(0, 3)
-            };
+            let judge =
+                |pictures: Tensor<4>| -> Tensor<1> { self.global.forward(pictures).flatten(0, 3) };
             let (real, fake) = (judge(evidence.image), judge(evidence.completed));
-            news.push(("global_margin", real.clone().mean() - fake.clone().mean()));
-            terms.push(("global", plain_discriminator(real, fake)));
+            let margin = real.clone().mean() - fake.clone().mean();
+            news.push(("global_margin", margin * share.pictures));
+            let loss = plain_discriminator(real, fake);
+            terms.push(("global", loss * share.pictures));
         }
-        let total = terms.iter().map(|(_, value)| value.clone());
-        let Some(total) = total.reduce(|a, b| a + b) else {
-            return Vec::new();
+        let gradients = if terms.is_empty() {
+            GradientsParams::new()
+        } else {
+            GradientsParams::from_grads(total(&terms).backward(), self)
         };
-        let mut grads = total.backward();
-        let grads = GradientsParams::from_module(&mut grads, &self.discriminators);
-        self.discriminators =
-            (self.optimiser).step(learning_rate, self.discriminators.clone(), grads);
-        (terms.into_iter().chain(news))
-            .map(|(name, value)| (name, value.inner()))
-            .collect()
+        let values = terms.into_iter().chain(news);
+        let values = values.map(|(name, value)| (name, value.inner())).collect();
+        (values, gradients)
     }
 
     /// The generator's adversarial terms with their weights, times `factor`. The discriminators
     /// stand still.
     pub fn generator_terms(&self, evidence: &Evidence, losses: &LossConfig, factor: f64) -> Named {
-        let frozen = self.discriminators.clone().no_grad();
+        let frozen = self.clone().no_grad();
+        let share = evidence.share;
         let mut terms: Named = Vec::new();
         if !evidence.patches.is_empty() {
             let with_memory = losses.adversarial == Adversarial::PatchDistribution;
@@ -270,19 +288,98 @@ impl Adversary {
                 None => plain_generator(s.fake),
             };
             let loss = mean(values.into_iter().map(loss).collect());
-            terms.push((
-                "patch_adversarial",
-                loss * (losses.patch_adversarial * factor),
-            ));
+            let weight = losses.patch_adversarial * factor * share.judged;
+            terms.push(("patch_adversarial", loss * weight));
         }
         if losses.judges_pictures() {
             let logits = frozen.global.forward(evidence.completed.clone());
             let loss = plain_generator(logits.flatten(0, 3));
-            terms.push((
-                "global_adversarial",
-                loss * (losses.global_adversarial * factor),
-            ));
+            let weight = losses.global_adversarial * factor * share.pictures;
+            terms.push(("global_adversarial", loss * weight));
         }
         terms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Networks, StageConfig};
+    use crate::objective::objective;
+    use inpaint_core::{Mask, Rect, RgbImage, image::Rgb};
+    use tmad::coarse::CoarseConfig;
+    use tmad::model::{Inputs, Model, ModelConfig};
+    use tmad::patch_synthesis::PatchSynthesisConfig;
+
+    fn model(device: &Device) -> Model {
+        let config = ModelConfig {
+            coarse: CoarseConfig {
+                widths: vec![4, 4],
+                num_residual: 1,
+                carafe_channels: 4,
+                ..CoarseConfig::default()
+            },
+            synthesis: PatchSynthesisConfig {
+                encoder_widths: vec![4; 3],
+                num_residual: 1,
+                decoder_widths: vec![4; 3],
+                feature_widths: [4; 3],
+                num_feature_residual: 1,
+                carafe_channels: 4,
+                ..PatchSynthesisConfig::default()
+            },
+            ..ModelConfig::default()
+        };
+        Model::new(&config, 1, device)
+    }
+
+    /// Candidates are real texture to the discriminator, and the memory is data: only what was
+    /// synthesised may carry the adversaries' wishes back into the networks.
+    #[test]
+    fn only_what_was_synthesised_carries_a_gradient() {
+        let device = Device::flex().autodiff();
+        let model = model(&device);
+        let picture = RgbImage::from_fn(128, 128, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]));
+        let hole = Rect {
+            x: 32,
+            y: 32,
+            width: 64,
+            height: 64,
+        };
+        let mask = Mask::rectangle(128, 128, hole);
+        let shard = Shard {
+            inputs: Inputs::new(&[&picture], vec![&mask], model.config(), &device),
+            layout: model.sampled_layout(&[&mask], 1),
+            first: 0,
+            share: Share::WHOLE,
+        };
+        let losses = LossConfig {
+            judge_seams: true,
+            judged_windows: Some(6),
+            ..LossConfig::default()
+        };
+        let stage = StageConfig {
+            networks: Networks::Joint,
+            ..StageConfig::joint()
+        };
+        let objective = objective(&model, &shard, &stage, &losses, None);
+        let forward = objective.forward.expect("the patch networks take part");
+        assert!(forward.output.synthesis.candidates[0].patches.is_tracked());
+
+        let evidence = Evidence::new(&shard, &forward, &losses, 1);
+        let [exhibits] = &evidence.patches[..] else {
+            panic!("one picture");
+        };
+        // Four cells and the one window across their seams; as real ones, their truths and the
+        // candidates that `judged_windows` leaves.
+        assert_eq!(exhibits.fake.dims()[0], 4 + 1);
+        assert_eq!(exhibits.real.dims()[0], 4 + 1 + 6);
+        assert_eq!(exhibits.memory.dims()[0], 6);
+        assert!(exhibits.fake.is_tracked() && evidence.completed.is_tracked());
+        assert!(!exhibits.real.is_tracked() && !exhibits.memory.is_tracked());
+        assert!(!evidence.image.is_tracked());
+
+        let evidence = evidence.detached();
+        assert!(!evidence.patches[0].fake.is_tracked() && !evidence.completed.is_tracked());
     }
 }

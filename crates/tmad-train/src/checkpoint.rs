@@ -21,6 +21,17 @@ pub struct Place {
     pub total_steps: u64,
 }
 
+/// What a checkpoint says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Where the run stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Feature network of the perceptual loss, if that loss took part.
+    #[serde(default)]
+    pub perceptual: Option<String>,
+}
+
 /// Why a checkpoint cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 #[error("checkpoint {}: {reason}", path.display())]
@@ -36,8 +47,9 @@ const AVERAGE: &str = "average.bpk";
 const OPTIMISER: &str = "optimiser.bpk";
 const DISCRIMINATORS: &str = "discriminators.bpk";
 const DISCRIMINATOR_OPTIMISER: &str = "discriminator_optimiser.bpk";
-const PLACE: &str = "place.json";
+const RECORD: &str = "place.json";
 const PREFIX: &str = "step-";
+const UNFINISHED: &str = "unfinished";
 
 /// The state of a run between two steps.
 #[derive(Clone)]
@@ -50,6 +62,8 @@ pub struct State {
     pub optimiser: ModuleOptimizer,
     /// The discriminators, if a stage has adversarial losses.
     pub adversary: Option<Adversary>,
+    /// Feature network of the perceptual loss, if that loss takes part.
+    pub perceptual: Option<String>,
     /// Where the run stands.
     pub place: Place,
 }
@@ -62,6 +76,14 @@ fn failed(path: &Path, reason: impl std::fmt::Display) -> CheckpointError {
 }
 
 impl State {
+    /// What the state's checkpoint says about itself.
+    pub fn record(&self) -> Record {
+        Record {
+            place: self.place,
+            perceptual: self.perceptual.clone(),
+        }
+    }
+
     /// Writes the state below `folder` and removes all but the newest `keep` checkpoints.
     ///
     /// # Errors
@@ -69,15 +91,14 @@ impl State {
     /// [`CheckpointError`] if a file cannot be written; older checkpoints are then still there.
     pub fn save(&self, folder: &Path, keep: usize) -> Result<PathBuf, CheckpointError> {
         let path = folder.join(format!("{PREFIX}{:09}", self.place.total_steps));
-        let unfinished = path.with_extension("unfinished");
+        let unfinished = path.with_extension(UNFINISHED);
         let at = |name: &str| unfinished.join(name);
-        // Left over from a run that was killed while writing.
-        let _ = std::fs::remove_dir_all(&unfinished);
+        clear_unfinished(folder);
         std::fs::create_dir_all(&unfinished).map_err(|e| failed(&unfinished, e))?;
         let save = |module: &Model, name| {
             (module.clone().save_file(at(name))).map_err(|e| failed(&at(name), e))
         };
-        let mut names = vec![MODEL, AVERAGE, OPTIMISER, PLACE];
+        let mut names = vec![MODEL, AVERAGE, OPTIMISER, RECORD];
         save(&self.model, MODEL)?;
         save(&self.average, AVERAGE)?;
         (self.optimiser.save(at(OPTIMISER))).map_err(|e| failed(&at(OPTIMISER), e))?;
@@ -91,8 +112,8 @@ impl State {
                 .map_err(|e| failed(&at(DISCRIMINATOR_OPTIMISER), e))?;
             names.extend([DISCRIMINATORS, DISCRIMINATOR_OPTIMISER]);
         }
-        let place = serde_json::to_vec(&self.place).map_err(|e| failed(&at(PLACE), e))?;
-        std::fs::write(at(PLACE), place).map_err(|e| failed(&at(PLACE), e))?;
+        let record = serde_json::to_vec(&self.record()).map_err(|e| failed(&at(RECORD), e))?;
+        std::fs::write(at(RECORD), record).map_err(|e| failed(&at(RECORD), e))?;
         for name in names {
             (std::fs::File::open(at(name)).and_then(|file| file.sync_all()))
                 .map_err(|e| failed(&at(name), e))?;
@@ -119,7 +140,7 @@ impl State {
         let load = |module: Model, name| {
             (module.try_load_file(at(name))).map_err(|e| failed(&at(name), e))
         };
-        let place = std::fs::read(at(PLACE)).map_err(|e| failed(&at(PLACE), e))?;
+        let Record { place, perceptual } = record(path)?;
         let load_adversary = |adversary: Adversary| -> Result<Adversary, CheckpointError> {
             let discriminators: Discriminators = (adversary.discriminators)
                 .try_load_file(at(DISCRIMINATORS))
@@ -138,8 +159,20 @@ impl State {
             average: load(self.average, AVERAGE)?,
             optimiser: (self.optimiser.load(at(OPTIMISER)))
                 .map_err(|e| failed(&at(OPTIMISER), e))?,
-            place: serde_json::from_slice(&place).map_err(|e| failed(&at(PLACE), e))?,
+            perceptual,
+            place,
         })
+    }
+}
+
+/// Removes what a run that was killed while writing a checkpoint left in `folder`.
+pub(crate) fn clear_unfinished(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        if path.extension().is_some_and(|e| e == UNFINISHED) {
+            // In nobody's way if it stays.
+            let _ = std::fs::remove_dir_all(path);
+        }
     }
 }
 
@@ -158,13 +191,13 @@ pub fn list(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Where a checkpoint stands, without loading it.
+/// What a checkpoint says about itself, without loading it.
 ///
 /// # Errors
 ///
 /// [`CheckpointError`] if the file is missing or damaged.
-pub fn place(path: &Path) -> Result<Place, CheckpointError> {
-    let file = path.join(PLACE);
+pub fn record(path: &Path) -> Result<Record, CheckpointError> {
+    let file = path.join(RECORD);
     let bytes = std::fs::read(&file).map_err(|e| failed(&file, e))?;
     serde_json::from_slice(&bytes).map_err(|e| failed(&file, e))
 }

@@ -1,6 +1,7 @@
 //! Training samples: pictures cropped, flipped and masked on worker threads.
 
 use crate::config::DataConfig;
+use crate::pack::Pack;
 use burn::tensor::Device;
 use crossbeam_channel::{Receiver, bounded};
 use fast_image_resize::images::Image;
@@ -26,10 +27,21 @@ pub enum DataError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The file of pictures cannot be read or written.
+    #[error("{}: {reason}", path.display())]
+    Pack {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The caller stopped the packing.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// Nothing to train on.
     #[error("{} holds {found} pictures (JPEG, PNG or WebP, searched recursively); at least {needed} are needed", path.display())]
     TooFew {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// Pictures found.
         found: usize,
@@ -38,35 +50,69 @@ pub enum DataError {
     },
 }
 
-/// The pictures of a folder.
+/// Where pictures come from.
+#[derive(Debug)]
+enum Source {
+    Folder(Vec<PathBuf>),
+    Pack(Pack),
+}
+
+impl Source {
+    fn len(&self) -> usize {
+        match self {
+            Self::Folder(paths) => paths.len(),
+            Self::Pack(pack) => pack.len(),
+        }
+    }
+
+    fn name(&self, index: usize) -> String {
+        match self {
+            Self::Folder(paths) => paths[index].display().to_string(),
+            Self::Pack(pack) => pack.name(index),
+        }
+    }
+
+    /// `None` if the picture is damaged.
+    fn read(&self, index: usize) -> Option<RgbImage> {
+        match self {
+            Self::Folder(paths) => Some(image::open(&paths[index]).ok()?.to_rgb8()),
+            Self::Pack(pack) => pack.read(index),
+        }
+    }
+}
+
+/// The pictures of a folder or of a file of pictures.
 #[derive(Debug)]
 pub struct Pictures {
-    paths: Vec<PathBuf>,
+    source: Source,
     decoded: Vec<OnceLock<Option<Arc<RgbImage>>>>,
     cache_left: AtomicUsize,
-    damaged: Mutex<Vec<PathBuf>>,
+    damaged: Mutex<Vec<String>>,
 }
 
 impl Pictures {
-    /// Lists the pictures below `folder`, in the order of their paths.
+    /// Lists the pictures below a folder, in the order of their paths, or in a file that
+    /// [`pack`](crate::pack::pack) wrote.
     ///
     /// # Errors
     ///
-    /// [`DataError`] if the folder cannot be read or holds fewer than `needed` pictures.
-    pub fn open(folder: &Path, needed: usize, cache_mib: usize) -> Result<Self, DataError> {
-        let mut paths = Vec::new();
-        list_pictures(folder, &mut paths)?;
-        paths.sort();
-        if paths.len() < needed {
+    /// [`DataError`] if the folder or file cannot be read or holds fewer than `needed` pictures.
+    pub fn open(path: &Path, needed: usize, cache_mib: usize) -> Result<Self, DataError> {
+        let source = if path.is_file() {
+            Source::Pack(Pack::open(path)?)
+        } else {
+            Source::Folder(list_pictures(path)?)
+        };
+        if source.len() < needed {
             return Err(DataError::TooFew {
-                path: folder.to_owned(),
-                found: paths.len(),
+                path: path.to_owned(),
+                found: source.len(),
                 needed,
             });
         }
         Ok(Self {
-            decoded: paths.iter().map(|_| OnceLock::new()).collect(),
-            paths,
+            decoded: (0..source.len()).map(|_| OnceLock::new()).collect(),
+            source,
             cache_left: AtomicUsize::new(cache_mib << 20),
             damaged: Mutex::new(Vec::new()),
         })
@@ -74,16 +120,16 @@ impl Pictures {
 
     /// Number of pictures.
     pub fn len(&self) -> usize {
-        self.paths.len()
+        self.decoded.len()
     }
 
     /// Whether there is no picture.
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
+        self.decoded.is_empty()
     }
 
-    /// Pictures that could not be decoded, without the first `known` ones.
-    pub fn damaged_since(&self, known: usize) -> Vec<PathBuf> {
+    /// Names of pictures that could not be decoded, without the first `known` ones.
+    pub fn damaged_since(&self, known: usize) -> Vec<String> {
         let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         damaged.get(known..).unwrap_or_default().to_vec()
     }
@@ -93,10 +139,7 @@ impl Pictures {
         if let Some(known) = self.decoded[index].get() {
             return known.clone();
         }
-        let picture = match image::open(&self.paths[index]) {
-            Ok(picture) => Some(Arc::new(picture.to_rgb8())),
-            Err(_) => None,
-        };
+        let picture = self.source.read(index).map(Arc::new);
         let num_bytes = picture.as_ref().map_or(0, |p| p.as_raw().len());
         let take = |left: usize| left.checked_sub(num_bytes);
         let fits = (self.cache_left)
@@ -110,7 +153,7 @@ impl Pictures {
                 if picture.is_none() {
                     let damaged = self.damaged.lock();
                     let mut damaged = damaged.unwrap_or_else(PoisonError::into_inner);
-                    damaged.push(self.paths[index].clone());
+                    damaged.push(self.source.name(index));
                 }
                 picture
             })
@@ -118,7 +161,15 @@ impl Pictures {
     }
 }
 
-fn list_pictures(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), DataError> {
+/// All pictures below `folder`, sorted.
+pub(crate) fn list_pictures(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut paths = Vec::new();
+    add_pictures(folder, &mut paths)?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn add_pictures(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), DataError> {
     let failed = |source| DataError::Folder {
         path: folder.to_owned(),
         source,
@@ -126,7 +177,7 @@ fn list_pictures(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), DataErro
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() {
-            list_pictures(&path, paths)?;
+            add_pictures(&path, paths)?;
         } else if is_picture(&path) {
             paths.push(path);
         }

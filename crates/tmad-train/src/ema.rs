@@ -48,6 +48,7 @@ impl ModuleMapper for Averager {
         };
         let current = Tensor::<D>::from_dispatch(current);
         let decay = self.decay;
-        param.map(|average| average * decay + current * (1.0 - decay))
+        // In this form, what training leaves alone stays as it is, bit by bit.
+        param.map(|average| average.clone() + (current - average) * (1.0 - decay))
     }
 }

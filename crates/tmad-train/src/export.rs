@@ -18,7 +18,7 @@ pub fn export(path: &Path, precision: Precision) -> Result<Vec<u8>, TrainError> 
     let config = RunFolder::open(run, true)?.read_config()?;
     let model = Model::new(&config.model, config.seed, &Device::flex());
     let average = checkpoint::load_average(path, model)?;
-    let metadata = metadata(&config, checkpoint::place(path)?)?;
+    let metadata = metadata(&config, &checkpoint::record(path)?)?;
     weights::to_bytes(&average, precision, &metadata).map_err(|source| TrainError::Weights {
         path: path.to_owned(),
         source,

@@ -8,13 +8,18 @@ pub mod discriminators;
 pub mod ema;
 mod export;
 pub mod losses;
+mod meter;
 pub mod objective;
+pub mod pack;
 mod run;
 mod run_folder;
+pub mod shard;
 pub mod spectral_norm;
+mod step;
 mod tensorboard;
 mod trainer;
 mod validation;
+mod weights_file;
 
 pub use export::export;
 pub use run::{Ending, Event, Summary, TrainError, TrainOptions};

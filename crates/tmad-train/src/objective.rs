@@ -4,13 +4,14 @@
 use crate::adversary::Named;
 use crate::config::{LossConfig, Networks, PerceptualRegion, StageConfig};
 use crate::losses;
+use crate::shard::Shard;
 use burn::module::Module;
 use burn::tensor::Tensor;
-use tmad::model::{Inputs, Model, Output};
+use tmad::model::{Model, Output};
 use tmad::patches::select_hole;
 use tmad::perceptual::FeatureNetwork;
 
-/// The loss of a batch.
+/// The loss of a batch, or of a worker's part of it.
 #[derive(Debug, Clone)]
 pub struct Objective {
     /// Names and values, each a scalar `[1]` with its weight applied.
@@ -38,21 +39,31 @@ pub fn total(terms: &Named) -> Tensor<1> {
     values.reduce(|a, b| a + b).expect("a step has a loss")
 }
 
-/// The terms of Eq. (1), (8) and (9) that need no discriminator.
+/// The terms of Eq. (1), (8) and (9) that need no discriminator. Those of all shards of a batch
+/// add up to the batch's.
 ///
-/// `seed` chooses the windows of the texture memory; without `features` there is no perceptual
-/// term.
+/// Without `features` there is no perceptual term.
 pub fn objective(
     model: &Model,
-    inputs: &Inputs,
+    shard: &Shard,
     stage: &StageConfig,
     weights: &LossConfig,
     features: Option<&FeatureNetwork>,
-    seed: u64,
 ) -> Objective {
+    let Shard {
+        inputs,
+        layout,
+        share,
+        ..
+    } = shard;
     let reconstruction = |coarse: Tensor<4>| {
         let (image, mask) = (inputs.image.clone(), inputs.mask.clone());
-        let value = losses::reconstruction(coarse, image, mask, weights);
+        let weights = LossConfig {
+            hole: weights.hole * share.hole,
+            known: weights.known * share.known,
+            ..weights.clone()
+        };
+        let value = losses::reconstruction(coarse, image, mask, &weights);
         ("reconstruction", value)
     };
     if stage.networks == Networks::Coarse {
@@ -77,30 +88,32 @@ pub fn objective(
         coarse.clone()
     };
     let guess = select_hole(inputs.mask.clone(), seen, inputs.image.clone());
-    let layout = model.sampled_layout(&inputs.masks, seed);
-    let truth = model.true_patches(inputs, &layout);
-    let synthesis = model.synthesise(guess, inputs, &layout);
+    let truth = model.true_patches(inputs, layout);
+    let synthesis = model.synthesise(guess, inputs, layout);
     if !layout.cells.is_empty() {
         let patches = synthesis.patches.clone();
         let value = losses::patch_l1(patches.clone(), truth.clone(), weights.squared);
-        terms.push(("patch_l1", value * weights.patch_l1));
+        terms.push(("patch_l1", value * (weights.patch_l1 * share.cells)));
         if let Some(features) = features.filter(|_| weights.perceptual != 0.0) {
-            let (found, wanted) = match weights.perceptual_region {
-                PerceptualRegion::Patches => (patches, truth.clone()),
-                PerceptualRegion::Picture => (synthesis.completed.clone(), inputs.image.clone()),
+            let (found, wanted, share) = match weights.perceptual_region {
+                PerceptualRegion::Patches => (patches, truth.clone(), share.cells),
+                PerceptualRegion::Picture => {
+                    let (found, wanted) = (synthesis.completed.clone(), inputs.image.clone());
+                    (found, wanted, share.pictures)
+                }
             };
             let value = losses::perceptual(features.taps(found), features.taps(wanted));
-            terms.push(("perceptual", value * weights.perceptual));
+            terms.push(("perceptual", value * (weights.perceptual * share)));
         }
     }
     if weights.blend && weights.total_variation != 0.0 {
         let completed = synthesis.completed.clone();
-        let value = losses::total_variation(completed, inputs.mask.clone());
+        let value = losses::total_variation(completed, inputs.mask.clone(), share.pairs);
         terms.push(("total_variation", value * weights.total_variation));
     }
     let output = Output {
         coarse,
-        layout,
+        layout: layout.clone(),
         synthesis,
     };
     Objective {

@@ -14,7 +14,7 @@ use tmad::weights::WeightsError;
 /// A run.
 #[derive(Debug, Clone)]
 pub struct TrainOptions {
-    /// Folder of pictures, searched recursively.
+    /// Folder of pictures, searched recursively, or a file of them ([`pack`](crate::pack)).
     pub data: PathBuf,
     /// Folder of the run: configuration, log, checkpoints, previews, weights.
     pub out: PathBuf,
@@ -31,8 +31,13 @@ pub struct TrainOptions {
     pub time_limit: Option<Duration>,
     /// Time between checkpoints.
     pub checkpoint_every: Duration,
-    /// Where to train, without autodiff.
-    pub device: Device,
+    /// Checkpoints that are kept, at least one.
+    pub keep: usize,
+    /// Where to train, without autodiff. Every batch is split among all of them ([`shard`]
+    /// says how); weights, optimiser and checkpoints are the first one's.
+    ///
+    /// [`shard`]: crate::shard
+    pub devices: Vec<Device>,
     /// Ends the run with a checkpoint when set.
     pub stop: Arc<AtomicBool>,
 }
@@ -153,6 +158,14 @@ pub enum TrainError {
     NothingToResume {
         /// The folder.
         path: PathBuf,
+    },
+    /// The run had a perceptual loss, and would go on without.
+    #[error(
+        "the run had a perceptual loss with the features of {network}; give the same weights again, or set losses.perceptual to 0 in its config.json to go on without"
+    )]
+    LacksFeatures {
+        /// The feature network.
+        network: String,
     },
     /// The loss is no number any more.
     #[error(

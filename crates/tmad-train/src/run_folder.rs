@@ -1,7 +1,7 @@
 //! The folder of a run: `config.json`, `log.jsonl`, `tensorboard/`, `checkpoints/`, `previews/` and
 //! the averaged weights, `weights.safetensors`.
 
-use crate::checkpoint::{Place, list};
+use crate::checkpoint::{Place, Record, clear_unfinished, list};
 use crate::config::TrainConfig;
 use crate::run::{Event, TrainError};
 use crate::tensorboard::EventFile;
@@ -45,6 +45,7 @@ impl RunFolder {
         for part in [folder.checkpoints(), folder.previews()] {
             std::fs::create_dir_all(&part).map_err(|e| failed(&part, e))?;
         }
+        clear_unfinished(&folder.checkpoints());
         Ok(folder)
     }
 
@@ -93,15 +94,16 @@ impl RunFolder {
         &self,
         average: &Model,
         config: &TrainConfig,
-        place: Place,
+        record: &Record,
     ) -> Result<(), TrainError> {
         let path = self.weights_path();
-        let bytes = weights::to_bytes(average, Precision::F32, &metadata(config, place)?).map_err(
-            |source| TrainError::Weights {
+        let metadata = metadata(config, record)?;
+        let bytes = weights::to_bytes(average, Precision::F32, &metadata).map_err(|source| {
+            TrainError::Weights {
                 path: path.clone(),
                 source,
-            },
-        )?;
+            }
+        })?;
         write_whole(&path, &bytes)
     }
 
@@ -140,7 +142,7 @@ impl RunFolder {
 /// What a weights file says about itself.
 pub(crate) fn metadata(
     config: &TrainConfig,
-    place: Place,
+    record: &Record,
 ) -> Result<BTreeMap<String, String>, TrainError> {
     let json = |value: serde_json::Result<String>| {
         value.map_err(|error| TrainError::Config(error.to_string()))
@@ -151,7 +153,11 @@ pub(crate) fn metadata(
             json(serde_json::to_string(&config.model))?,
         ),
         ("training".to_owned(), json(serde_json::to_string(config))?),
-        ("steps".to_owned(), place.total_steps.to_string()),
+        ("steps".to_owned(), record.place.total_steps.to_string()),
+        (
+            "perceptual".to_owned(),
+            (record.perceptual.as_deref()).unwrap_or("none").to_owned(),
+        ),
         ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
     ]))
 }

@@ -1,29 +1,28 @@
 //! The training loop.
 
-use crate::adversary::{Adversary, Discriminators, Evidence, Named};
+use crate::adversary::{Adversary, Discriminators};
 use crate::checkpoint::{self, Place, State};
-use crate::config::{Networks, StageConfig, TrainConfig};
-use crate::data::{self, Loader, Pictures, Sample, Sampler};
-use crate::objective::{objective, total};
+use crate::config::{StageConfig, TrainConfig};
+use crate::data::{Loader, Pictures, Sample, Sampler};
+use crate::meter::Meter;
 use crate::run::{Ending, Event, Summary, TrainError, TrainOptions};
 use crate::run_folder::RunFolder;
-use crate::{ema, validation};
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor};
+use crate::shard::split;
+use crate::step::one_step;
+use crate::validation;
+use crate::weights_file::read_weights;
+use burn::module::Module;
+use burn::optim::{AdamConfig, ModuleOptimizer};
 use inpaint_core::random::stream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-use tmad::model::{Inputs, Model};
+use std::time::Instant;
+use tmad::model::Model;
 use tmad::perceptual::FeatureNetwork;
-use tmad::weights::{WeightsError, WeightsFile};
 
 /// Steps between two [`Event::Step`]s; losses are read back from the device only then.
 const LOG_EVERY: u64 = 50;
-/// Checkpoints that are kept.
-const KEEP: usize = 3;
 
 /// Trains as `options` say, and tells `on_event` how it goes.
 ///
@@ -42,6 +41,9 @@ pub fn train(
         options.config.clone()
     };
     config.check().map_err(TrainError::Config)?;
+    if options.devices.is_empty() {
+        return Err(TrainError::Config("no device to train on".to_owned()));
+    }
     let mut log = folder.open_log(&config)?;
     let mut report = |event: Event| {
         log.append(&event);
@@ -57,7 +59,14 @@ pub fn train(
     if options.resume {
         state = newest(&folder, &config, &options.out, &state, &mut report)?;
     }
-    let features = feature_network(&config, options, &mut report)?;
+    let features = feature_networks(&config, options, &mut report)?;
+    let name = features.first().map(|network| network.name().to_owned());
+    if state.perceptual.is_some() && name.is_none() && config.losses.perceptual != 0.0 {
+        return Err(TrainError::LacksFeatures {
+            network: state.perceptual.unwrap_or_default(),
+        });
+    }
+    state.perceptual = name;
     let validation = validation::samples(&config, &pictures);
     let mut run = Run {
         options,
@@ -66,6 +75,7 @@ pub fn train(
         pictures,
         features,
         validation,
+        num_damaged: 0,
         started: Instant::now(),
     };
     loop {
@@ -99,7 +109,7 @@ fn optimiser(stage: &StageConfig) -> ModuleOptimizer {
 }
 
 fn initial_state(config: &TrainConfig, options: &TrainOptions) -> Result<State, TrainError> {
-    let device = options.device.clone().autodiff();
+    let device = options.devices[0].clone().autodiff();
     let mut model = Model::new(&config.model, config.seed, &device);
     if let Some(path) = &options.init {
         model = initialised(model, path)?;
@@ -114,6 +124,7 @@ fn initial_state(config: &TrainConfig, options: &TrainOptions) -> Result<State, 
             discriminators: Discriminators::new(config, &device),
             optimiser: optimiser(&config.stages[0]),
         }),
+        perceptual: None,
         place: Place {
             stage: 0,
             step: 0,
@@ -126,47 +137,32 @@ fn initialised(model: Model, path: &Path) -> Result<Model, TrainError> {
     read_weights(path, |file| file.load_available(model))
 }
 
-/// The network of the perceptual loss, if a stage needs it and its file is given.
-fn feature_network(
+/// The network of the perceptual loss on every device, if a stage needs it and its file is given.
+fn feature_networks(
     config: &TrainConfig,
     options: &TrainOptions,
     report: &mut dyn FnMut(Event),
-) -> Result<Option<FeatureNetwork>, TrainError> {
+) -> Result<Vec<FeatureNetwork>, TrainError> {
     let is_wanted = config.losses.perceptual != 0.0
         && config
             .stages
             .iter()
             .any(|stage| stage.networks.synthesise());
     match &options.perceptual_weights {
-        _ if !is_wanted => Ok(None),
+        _ if !is_wanted => Ok(Vec::new()),
         None => {
             report(Event::Warning {
                 message: "the perceptual loss is left out: its feature network is not given"
                     .to_owned(),
             });
-            Ok(None)
+            Ok(Vec::new())
         }
-        Some(path) => {
-            let device = options.device.clone().autodiff();
-            read_weights(path, |file| FeatureNetwork::load(file, &device)).map(Some)
-        }
+        Some(path) => read_weights(path, |file| {
+            (options.devices.iter())
+                .map(|device| FeatureNetwork::load(file, &device.clone().autodiff()))
+                .collect()
+        }),
     }
-}
-
-fn read_weights<T>(
-    path: &Path,
-    load: impl FnOnce(&WeightsFile<'_>) -> Result<T, WeightsError>,
-) -> Result<T, TrainError> {
-    let bytes = std::fs::read(path).map_err(|error| TrainError::File {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
-    WeightsFile::parse(&bytes)
-        .and_then(|file| load(&file))
-        .map_err(|source| TrainError::Weights {
-            path: path.to_owned(),
-            source,
-        })
 }
 
 /// Loads the newest checkpoint that is intact, and names those that are not.
@@ -178,10 +174,10 @@ fn newest(
     report: &mut dyn FnMut(Event),
 ) -> Result<State, TrainError> {
     for path in checkpoint::list(&folder.checkpoints()).iter().rev() {
-        let loaded = checkpoint::place(path).and_then(|place| {
+        let loaded = checkpoint::record(path).and_then(|record| {
             let mut state = state.clone();
             // A stage's optimiser state belongs to that stage's settings.
-            if let Some(stage) = config.stages.get(place.stage) {
+            if let Some(stage) = config.stages.get(record.place.stage) {
                 state.optimiser = optimiser(stage);
                 if let Some(adversary) = &mut state.adversary {
                     adversary.optimiser = optimiser(stage);
@@ -206,8 +202,11 @@ struct Run<'a> {
     config: &'a TrainConfig,
     folder: &'a RunFolder,
     pictures: Arc<Pictures>,
-    features: Option<FeatureNetwork>,
+    /// One for every device, or none.
+    features: Vec<FeatureNetwork>,
     validation: Vec<Sample>,
+    /// Damaged pictures that were reported.
+    num_damaged: usize,
     started: Instant,
 }
 
@@ -229,7 +228,9 @@ impl Run<'_> {
             steps: stage.iterations,
             pictures: num_train,
         });
-        let device = self.options.device.clone().autodiff();
+        let devices: Vec<_> = (self.options.devices.iter())
+            .map(|device| device.clone().autodiff())
+            .collect();
         let seed = stream(self.config.seed, index as u64);
         let sampler = Sampler::new(
             self.pictures.clone(),
@@ -241,14 +242,14 @@ impl Run<'_> {
         let mut loader = Loader::start(sampler, state.place.step * stage.batch_size as u64);
         let mut meter = Meter::new(stage);
         let mut last_checkpoint = Instant::now();
-        let mut num_damaged = 0;
         while state.place.step < stage.iterations {
             let step = state.place.step;
             let samples = loader.next_samples(stage.batch_size);
             let samples = samples.ok_or(TrainError::Damaged)?;
-            let inputs = data::inputs(&samples, &self.config.model, &device);
+            let step_seed = stream(seed, step);
+            let shards = split(&samples, &state.model, stage, &devices, step_seed);
             let learning_rate = stage.learning_rate_at(step);
-            let measured = self.step(state, stage, &inputs, learning_rate, stream(seed, step));
+            let measured = one_step(state, self.config, &self.features, shards, step_seed);
             state.place.step += 1;
             state.place.total_steps += 1;
             meter.add(measured);
@@ -256,10 +257,10 @@ impl Run<'_> {
                 let event = meter.event(index, state.place.step, learning_rate)?;
                 report(event);
             }
-            for path in self.pictures.damaged_since(num_damaged) {
-                num_damaged += 1;
+            for name in self.pictures.damaged_since(self.num_damaged) {
+                self.num_damaged += 1;
                 report(Event::Warning {
-                    message: format!("{} is damaged; {num_damaged} so far", path.display()),
+                    message: format!("{name} is damaged; {} so far", self.num_damaged),
                 });
             }
             if let Some(ending) = self.interrupted() {
@@ -271,51 +272,6 @@ impl Run<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// One step of Adam on one batch: the discriminators first, on what the generator makes of
-    /// it, then the generator. Nothing is read back from the device.
-    fn step(
-        &self,
-        state: &mut State,
-        stage: &StageConfig,
-        inputs: &Inputs,
-        learning_rate: f64,
-        seed: u64,
-    ) -> Measured {
-        let model = state.model.clone();
-        let losses = &self.config.losses;
-        let features = self.features.as_ref();
-        let objective = objective(&model, inputs, stage, losses, features, seed);
-        let mut terms = objective.terms;
-        let mut news = Named::new();
-        if let (Some(forward), Some(adversary)) = (&objective.forward, &mut state.adversary) {
-            let side = self.config.model.patch_px;
-            let evidence =
-                Evidence::new(inputs, &forward.output, &forward.truth, side, losses, seed);
-            news = adversary.step(&evidence, losses, learning_rate);
-            let factor = stage.adversarial_factor_at(state.place.step);
-            terms.extend(adversary.generator_terms(&evidence, losses, factor));
-        }
-        let mut grads = total(&terms).backward();
-        let grads = match stage.networks {
-            Networks::Coarse => GradientsParams::from_module(&mut grads, &model.coarse),
-            _ => GradientsParams::from_module(&mut grads, &model),
-        };
-        if stage.networks.synthesise() {
-            let norm = |embedding| gradient_norm(embedding, &grads, &self.options.device);
-            news.push(("theta_gradient", norm(&model.theta)));
-            news.push(("phi_gradient", norm(&model.phi)));
-        }
-        state.model = state.optimiser.step(learning_rate, model, grads);
-        let decay = ema::decay_at(state.place.total_steps, self.config.ema_decay);
-        state.average = ema::update(state.average.clone(), &state.model, decay);
-        Measured {
-            losses: (terms.into_iter())
-                .map(|(name, value)| (name, value.inner()))
-                .collect(),
-            news,
-        }
     }
 
     fn interrupted(&self) -> Option<Ending> {
@@ -333,8 +289,8 @@ impl Run<'_> {
     ) -> Result<std::path::PathBuf, TrainError> {
         // Refuses weights that are not finite, before they could replace a good checkpoint.
         self.folder
-            .write_weights(&state.average, self.config, state.place)?;
-        let path = state.save(&self.folder.checkpoints(), KEEP)?;
+            .write_weights(&state.average, self.config, &state.record())?;
+        let path = state.save(&self.folder.checkpoints(), self.options.keep)?;
         report(Event::Checkpoint { path: path.clone() });
         let last = self.config.stages.len() - 1;
         let networks = self.config.stages[state.place.stage.min(last)].networks;
@@ -342,7 +298,7 @@ impl Run<'_> {
             &state.average,
             &self.validation,
             networks,
-            &self.options.device,
+            &self.options.devices[0],
         );
         if let Some(previews) = previews {
             self.folder.write_preview(&previews, state.place)?;
@@ -353,117 +309,5 @@ impl Run<'_> {
             psnr,
         });
         Ok(path)
-    }
-}
-
-/// Norm of the gradient of a module's parameters, `[1]`, without autodiff.
-fn gradient_norm<M: Module>(module: &M, grads: &GradientsParams, device: &Device) -> Tensor<1> {
-    struct Squares<'a> {
-        grads: &'a GradientsParams,
-        sum: Option<Tensor<1>>,
-    }
-    impl ModuleVisitor for Squares<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.grads.get::<D>(param.id) {
-                let square = grad.square().sum();
-                self.sum = Some(match self.sum.take() {
-                    Some(sum) => sum + square,
-                    None => square,
-                });
-            }
-        }
-    }
-    let mut squares = Squares { grads, sum: None };
-    module.visit(&mut squares);
-    match squares.sum {
-        Some(sum) => sum.sqrt(),
-        None => Tensor::zeros([1], device),
-    }
-}
-
-/// What a step leaves on the device to be read later.
-struct Measured {
-    losses: Named,
-    news: Named,
-}
-
-/// Sums up values on the device and time on the clock between two reports.
-struct Meter {
-    losses: Named,
-    news: Named,
-    num_steps: u64,
-    since: Instant,
-    batch_size: usize,
-    steps: u64,
-}
-
-impl Meter {
-    fn new(stage: &StageConfig) -> Self {
-        Self {
-            losses: Named::new(),
-            news: Named::new(),
-            num_steps: 0,
-            since: Instant::now(),
-            batch_size: stage.batch_size,
-            steps: stage.iterations,
-        }
-    }
-
-    fn add(&mut self, measured: Measured) {
-        self.num_steps += 1;
-        add_up(&mut self.losses, measured.losses);
-        add_up(&mut self.news, measured.news);
-    }
-
-    /// # Errors
-    ///
-    /// [`TrainError::NotFinite`] if the losses are no numbers any more.
-    fn event(&mut self, stage: usize, step: u64, learning_rate: f64) -> Result<Event, TrainError> {
-        let count = self.num_steps as f64;
-        let read = |sums: Named| -> Vec<(String, f64)> {
-            (sums.into_iter())
-                .map(|(name, sum)| (name.to_owned(), f64::from(sum.into_scalar::<f32>()) / count))
-                .collect()
-        };
-        let mut losses = read(std::mem::take(&mut self.losses));
-        let news = read(std::mem::take(&mut self.news));
-        let total = losses.iter().map(|(_, value)| value).sum::<f64>();
-        let everything = total + news.iter().map(|(_, value)| value).sum::<f64>();
-        if !everything.is_finite() {
-            return Err(TrainError::NotFinite {
-                stage,
-                step,
-                value: everything,
-            });
-        }
-        losses.push(("total".to_owned(), total));
-        let seconds = self
-            .since
-            .elapsed()
-            .max(Duration::from_millis(1))
-            .as_secs_f64()
-            / count;
-        self.num_steps = 0;
-        self.since = Instant::now();
-        Ok(Event::Step {
-            stage,
-            step,
-            steps: self.steps,
-            losses,
-            news,
-            learning_rate,
-            pictures_per_second: self.batch_size as f64 / seconds,
-            seconds_left: seconds * (self.steps - step) as f64,
-        })
-    }
-}
-
-/// Adds values to sums of the same names.
-fn add_up(sums: &mut Named, values: Named) {
-    for (name, value) in values {
-        match sums.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, sum)) => *sum = sum.clone() + value,
-            None => sums.push((name, value)),
-        }
     }
 }

@@ -9,7 +9,7 @@ mod tensors;
 
 use burn::module::Module;
 use burn::tensor::{Gradients, Tensor};
-use golden::{Golden, formula_parameter, formula_tensor};
+use golden::{Golden, formula, formula_parameter, formula_tensor};
 use inpaint_core::random::Random;
 use parameters::{assert_gradients, with_parameters};
 use tensors::{assert_close, autodiff, scalar, tensor, values};
@@ -273,4 +273,146 @@ fn with_doubled_weights(net: PatchDiscriminator) -> PatchDiscriminator {
         }
     }
     net.map(&mut Double)
+}
+
+/// Central differences in f64 with a step of 1e-5: the error is 1e-10 from the step and 1e-11
+/// from rounding, nothing beside the f32 of the code under test.
+fn derivative(x: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f32> {
+    let step = 1e-5;
+    let at = |i: usize, step: f64| {
+        let mut moved = x.to_vec();
+        moved[i] += step;
+        f(&moved)
+    };
+    (0..x.len())
+        .map(|i| ((at(i, step) - at(i, -step)) / (2.0 * step)) as f32)
+        .collect()
+}
+
+fn average(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (sum, count) = (values.into_iter()).fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
+    sum / count
+}
+
+/// Mean of softplus(sign·x + shift).
+fn mean_softplus(x: &[f64], sign: f64, shift: f64) -> f64 {
+    average(x.iter().map(|x| (sign * x + shift).exp().ln_1p()))
+}
+
+/// Eq. (6) and (7) and the plain losses as they stand in the paper, differentiated in f64.
+#[test]
+fn losses_have_the_gradients_of_their_definitions() {
+    let scores = |name: &str, len| formula(&format!("scores/{name}"), len, 2.0);
+    let (real, fake, memory) = (scores("real", 7), scores("fake", 3), scores("memory", 9));
+    let wide = |x: &[f32]| -> Vec<f64> { x.iter().copied().map(f64::from).collect() };
+    let (real64, fake64, memory64) = (wide(&real), wide(&fake), wide(&memory));
+    let mean = |x: &[f64]| average(x.iter().copied());
+
+    let patch_d = |real: &[f64], fake: &[f64]| {
+        mean_softplus(real, -1.0, mean(fake)) + mean_softplus(fake, 1.0, -mean(real))
+    };
+    let patch_g = |fake: &[f64]| {
+        mean_softplus(&memory64, 1.0, -mean(fake)) + mean_softplus(fake, -1.0, mean(&real64))
+    };
+    let plain_d =
+        |real: &[f64], fake: &[f64]| mean_softplus(real, -1.0, 0.0) + mean_softplus(fake, 1.0, 0.0);
+
+    let device = autodiff();
+    let leaf = |x: &[f32]| tensor(x.to_vec(), [x.len()], &device).require_grad();
+    let check = |loss: Tensor<1>, value: f64, leaves: &[(&Tensor<1>, Vec<f32>)]| {
+        assert!((scalar(loss.clone()) - value).abs() < 1e-6 * value);
+        let grads = loss.backward();
+        for (leaf, expected) in leaves {
+            let found = values(leaf.grad(&grads).expect("the loss depends on it"));
+            assert_close(&found, expected, GRADIENT, "gradient");
+        }
+    };
+    type Loss = fn(Tensor<1>, Tensor<1>) -> Tensor<1>;
+    type Definition<'a> = &'a dyn Fn(&[f64], &[f64]) -> f64;
+    let cases: [(Loss, Definition); 2] = [
+        (patch_distribution_discriminator, &patch_d),
+        (plain_discriminator, &plain_d),
+    ];
+    for (function, definition) in cases {
+        let (real_t, fake_t) = (leaf(&real), leaf(&fake));
+        let of_real = derivative(&real64, |real| definition(real, &fake64));
+        let of_fake = derivative(&fake64, |fake| definition(&real64, fake));
+        check(
+            function(real_t.clone(), fake_t.clone()),
+            definition(&real64, &fake64),
+            &[(&real_t, of_real), (&fake_t, of_fake)],
+        );
+    }
+    let fake_t = leaf(&fake);
+    let loss = patch_distribution_generator(leaf(&memory), leaf(&real), fake_t.clone());
+    let of_fake = derivative(&fake64, patch_g);
+    check(loss, patch_g(&fake64), &[(&fake_t, of_fake)]);
+    let of_fake = derivative(&fake64, |fake| mean_softplus(fake, -1.0, 0.0));
+    let value = mean_softplus(&fake64, -1.0, 0.0);
+    check(
+        plain_generator(fake_t.clone()),
+        value,
+        &[(&fake_t, of_fake)],
+    );
+}
+
+/// A weight divided by its σ, whose two vectors stand still.
+#[test]
+fn the_normalised_weight_has_the_gradient_of_its_definition() {
+    let (rows, columns) = (5, 7);
+    let device = autodiff();
+    let weight = formula("sigma/weight", rows * columns, 1.0);
+    let cotangent = formula("sigma/cotangent", rows * columns, 1.0);
+    let matrix = |x: &[f32]| -> Tensor<2> { tensor(x.to_vec(), [rows, columns], &device) };
+    let leaf = matrix(&weight).require_grad();
+    let norm = SpectralNorm::new(rows, columns, &mut Random::new(1), &device);
+    let norm = norm.iterated(leaf.clone()).iterated(leaf.clone());
+    let sigma = norm.sigma(leaf.clone()).reshape([1, 1]);
+    let loss = (leaf.clone() / sigma * matrix(&cotangent)).sum();
+
+    let wide = |x: Vec<f32>| -> Vec<f64> { x.into_iter().map(f64::from).collect() };
+    let (u, v) = (
+        wide(values(norm.left.val())),
+        wide(values(norm.right.val())),
+    );
+    let cotangent = wide(cotangent);
+    let definition = |weight: &[f64]| {
+        let sigma: f64 = (weight.iter().enumerate())
+            .map(|(i, w)| u[i / columns] * w * v[i % columns])
+            .sum();
+        weight
+            .iter()
+            .zip(&cotangent)
+            .map(|(w, c)| w * c)
+            .sum::<f64>()
+            / sigma
+    };
+    let expected = derivative(&wide(weight), definition);
+    let found = values(leaf.grad(&loss.backward()).expect("tracked"));
+    // A sum of 35 products, divided by σ twice.
+    assert_close(&found, &expected, 5e-6, "gradient");
+}
+
+/// diag(3, 2, 1), turned: σ is 3.
+#[test]
+fn power_iterations_find_the_largest_singular_value() {
+    let device = autodiff();
+    let (sin, cos) = (0.6, 0.8);
+    let weight = vec![
+        3.0 * cos,
+        -2.0 * sin,
+        0.0,
+        3.0 * sin,
+        2.0 * cos,
+        0.0,
+        0.0,
+        0.0,
+        1.0,
+    ];
+    let weight: Tensor<2> = tensor(weight, [3, 3], &device);
+    let mut norm = SpectralNorm::new(3, 3, &mut Random::new(2), &device);
+    for _ in 0..40 {
+        norm = norm.iterated(weight.clone());
+    }
+    assert!((scalar(norm.sigma(weight)) - 3.0).abs() < 1e-5);
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use tmad::model::ModelConfig;
+use tmad::texture_memory::Retrieval;
 use tmad_train::config::{Adversarial, TrainConfig};
 
 fn read(path: &Path) -> TrainConfig {
@@ -49,6 +50,14 @@ fn rows_of_a_table_differ_in_their_switch_only() {
         config.model.memory.num_candidates = base.model.memory.num_candidates;
         assert_eq!(config, base);
     }
+    let mut weighted = read(&folder().join("table-v-weighted-sum.json"));
+    let memory = &mut weighted.model.memory;
+    assert_eq!(
+        (memory.retrieval, memory.num_candidates),
+        (Retrieval::Soft, 1)
+    );
+    (memory.retrieval, memory.num_candidates) = (Retrieval::Hard, base.model.memory.num_candidates);
+    assert_eq!(weighted, base);
     let mut plain = read(&folder().join("table-vi-plain-gan.json"));
     assert_eq!(plain.losses.adversarial, Adversarial::Plain);
     plain.losses.adversarial = base.losses.adversarial;

@@ -51,7 +51,7 @@ fn reconstruction_agrees_with_pytorch() {
 fn total_variation_agrees_with_pytorch() {
     let golden = Golden::open("pixel_losses");
     check("tv.", "coarse", |picture| {
-        total_variation(picture, golden.tensor("mask", &autodiff()))
+        total_variation(picture, golden.tensor("mask", &autodiff()), [1.0; 2])
     });
 }
 
@@ -73,7 +73,7 @@ fn an_empty_mask_is_harmless() {
     let mask: Tensor<4> = Tensor::zeros_like(&golden.tensor("mask", &device));
     let recon = reconstruction(coarse.clone(), image, mask.clone(), &weights(6.0, 1.0));
     golden.assert_close("empty.recon_6_1", &values(recon.clone()), VALUE);
-    let tv = total_variation(coarse.clone(), mask);
+    let tv = total_variation(coarse.clone(), mask, [1.0; 2]);
     assert_eq!(golden.values("empty.tv"), [0.0]);
     assert_eq!(scalar(tv.clone()), 0.0);
     let grad = coarse
@@ -178,5 +178,5 @@ fn total_variation_sees_pairs_that_touch_the_hole() {
         &device(),
     );
     // Across: |1 − 0| and |3 − 1|; down: |0 − 1|.
-    assert_eq!(scalar(total_variation(picture, mask)), 1.5 + 1.0);
+    assert_eq!(scalar(total_variation(picture, mask, [1.0; 2])), 1.5 + 1.0);
 }

@@ -201,6 +201,57 @@ mod tests {
     use crate::tensors::tensor_values;
     use burn::tensor::{Device, TensorData};
 
+    /// Sides that are no multiple of the stride, at every scale.
+    #[test]
+    fn a_reduced_scale_fits_all_sizes() {
+        let device = Device::flex();
+        for num_halvings in 0..3 {
+            let config = CoarseConfig {
+                widths: vec![4, 4],
+                num_residual: 1,
+                carafe_channels: 4,
+                num_halvings,
+                ..CoarseConfig::default()
+            };
+            let net = Coarse::new(&config, &mut Initializer::new(1, &device));
+            for [height, width] in [[1, 1], [13, 22], [16, 24]] {
+                let image = Tensor::zeros([2, 3, height, width], &device);
+                let mask = Tensor::ones([2, 1, height, width], &device);
+                let found = net.forward(image, mask);
+                assert_eq!(found.dims(), [2, 3, height, width]);
+                assert!(tensor_values(found).iter().all(|v| v.is_finite()));
+            }
+        }
+    }
+
+    /// The network sees the mean of every cell: what cancels within one, it cannot see.
+    #[test]
+    fn a_reduced_scale_sees_means() {
+        let device = Device::flex();
+        let config = CoarseConfig {
+            widths: vec![4, 4],
+            num_residual: 1,
+            carafe_channels: 4,
+            num_halvings: 1,
+            ..CoarseConfig::default()
+        };
+        let net = Coarse::new(&config, &mut Initializer::new(1, &device));
+        let guess = |contrast: f32| {
+            let values = (0..3 * 64).map(|i| {
+                if (i + i / 8) % 2 == 0 {
+                    contrast
+                } else {
+                    -contrast
+                }
+            });
+            let image = TensorData::new(values.collect(), [1, 3, 8, 8]);
+            let mask = Tensor::zeros([1, 1, 8, 8], &device);
+            tensor_values(net.forward(Tensor::from_data(image, &device), mask))
+        };
+        assert_eq!(guess(0.5), guess(0.0));
+        assert!(guess(0.0).iter().all(|v| v.is_finite()));
+    }
+
     #[test]
     fn doubling_is_bilinear() {
         let device = Device::flex();

@@ -106,6 +106,8 @@ pub(crate) fn mixed(bands: Tensor<4>, shares: Tensor<4>) -> Tensor<4> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensors::tensor_values;
+    use burn::tensor::Device;
 
     /// Against the mean pixel by pixel.
     #[test]
@@ -139,5 +141,68 @@ mod tests {
         }
         assert!(weights[16..32].iter().all(|&w| w == 1.0));
         assert_eq!(fade(32, 0), [1.0; 32]);
+    }
+
+    fn tensor<const N: usize>(values: Vec<f32>, shape: [usize; N]) -> Tensor<N> {
+        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+    }
+
+    /// A lone bright pixel in the middle: 1/25 of it remains behind the first box, 1/289 behind
+    /// the second.
+    #[test]
+    fn bands_are_what_the_boxes_take_away() {
+        let mut values = vec![0.0; 33 * 33];
+        values[16 * 33 + 16] = 1.0;
+        let [fine, middle] = bands(tensor(values, [1, 1, 33, 33])).map(tensor_values);
+        let (inner, outer) = (1.0 / 25.0, 1.0 / 289.0);
+        for (x, fine_expected, middle_expected) in [
+            (16, 1.0 - inner, inner - outer),
+            (18, -inner, inner - outer),
+            (19, 0.0, -outer),
+            (24, 0.0, -outer),
+            (25, 0.0, 0.0),
+        ] {
+            assert!((fine[16 * 33 + x] - fine_expected).abs() < 1e-6, "{x}");
+            assert!((middle[16 * 33 + x] - middle_expected).abs() < 1e-6, "{x}");
+        }
+    }
+
+    /// Up to the border, where a box has fewer pixels.
+    #[test]
+    fn one_colour_has_no_detail() {
+        for band in bands(tensor(vec![0.7; 3 * 32 * 32], [1, 3, 32, 32])) {
+            assert!(tensor_values(band).iter().all(|v| v.abs() < 1e-6));
+        }
+    }
+
+    /// Two bands of one pixel: 2 and 3, times their shares.
+    #[test]
+    fn shares_weigh_the_bands() {
+        let bands = tensor(vec![2.0, 20.0, 200.0, 3.0, 30.0, 300.0], [1, 6, 1, 1]);
+        let shares = tensor(vec![0.5, -1.0], [1, 2, 1, 1]);
+        assert_eq!(tensor_values(mixed(bands, shares)), [-2.0, -20.0, -200.0]);
+    }
+
+    /// Bands of all candidates first, then the next band: the order of the biases.
+    #[test]
+    fn the_first_candidate_starts_with_a_half() {
+        let pixel = |c: i32| [1.0, 2.0, 3.0].map(|v| v * 10.0f32.powi(c));
+        let mut values = Vec::new();
+        for channel in [pixel(0), pixel(1)].concat() {
+            // A pixel in the middle of black.
+            let mut plane = vec![0.0; 33 * 33];
+            plane[16 * 33 + 16] = channel;
+            values.extend(plane);
+        }
+        let bands = faded_bands(tensor(values, [1, 6, 33, 33]), 0);
+        let biases = initial_biases(2);
+        assert_eq!(biases, [0.0, 0.0, 0.0, 0.5, 0.0, 0.5, 0.0]);
+        let shares = tensor(biases[3..].to_vec(), [1, 4, 1, 1]).expand([1, 4, 33, 33]);
+        let found = tensor_values(mixed(bands, shares));
+        for (channel, value) in pixel(0).into_iter().enumerate() {
+            let expected = 0.5 * value * (1.0 - 1.0 / 289.0);
+            let middle = found[channel * 33 * 33 + 16 * 33 + 16];
+            assert!((middle - expected).abs() < 1e-5, "{middle} and {expected}");
+        }
     }
 }

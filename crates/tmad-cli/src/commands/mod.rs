@@ -8,6 +8,7 @@ pub mod info;
 pub mod inpaint;
 pub mod inpaint_folder;
 pub mod masks;
+pub mod pack;
 pub mod refine;
 pub mod serve;
 pub mod train;

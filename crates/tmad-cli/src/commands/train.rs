@@ -17,18 +17,20 @@ const EXAMPLES: &str = "\
 Examples:
   tmad train --data pictures --out run
   tmad train --data pictures --out run --resume
+  tmad pack pictures -o pictures.tmad && tmad train --data pictures.tmad --out run
   tmad train --data pictures --out run --config rectangle.json --time-limit 8h
 
 The folder of the run holds the configuration with every default written out (config.json, a \
-template for --config), a log with a JSON object per line, previews, checkpoints, and the averaged \
-weights that `tmad inpaint --weights` takes. Ctrl-C writes a checkpoint and ends the run.";
+template for --config), a log with a JSON object per line (log.jsonl), the same for TensorBoard, \
+checkpoints, a preview for each of them, and the averaged weights that `tmad inpaint --weights` \
+takes. Ctrl-C writes a checkpoint and ends the run.";
 
 /// Options of `tmad train`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TrainArgs {
-    /// Folder of pictures (JPEG, PNG, WebP), searched recursively
-    #[arg(long, value_name = "DIR")]
+    /// Folder of pictures (JPEG, PNG, WebP), searched recursively, or a file that `tmad pack` made
+    #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// Folder of the run; created if it does not exist
     #[arg(long, value_name = "RUN")]
@@ -49,12 +51,18 @@ pub struct TrainArgs {
     /// End with a checkpoint after this time, such as 25m or 8h
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     time_limit: Option<Duration>,
-    /// Time between checkpoints
+    /// Time between checkpoints, and with them previews
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
     checkpoint_every: Duration,
+    /// Checkpoints that are kept
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    keep: u16,
     /// What to train on
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
+    /// Split every batch among so many devices of that kind, whose gradients are added up
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
 }
 
 /// Runs the command.
@@ -65,7 +73,9 @@ pub struct TrainArgs {
 /// diverges.
 pub fn run(args: &TrainArgs, terminal: &Terminal) -> Result<()> {
     // Before anything is created in the run's folder.
-    check_is_folder(&args.data, "give the folder of the training pictures")?;
+    if !args.data.is_file() {
+        check_is_folder(&args.data, "give the folder of the training pictures")?;
+    }
     if args.resume {
         check_is_folder(&args.out, "start without --resume")?;
     }
@@ -81,7 +91,8 @@ pub fn run(args: &TrainArgs, terminal: &Terminal) -> Result<()> {
         perceptual_weights: args.perceptual_weights.clone(),
         time_limit: args.time_limit,
         checkpoint_every: args.checkpoint_every,
-        device: args.device.open()?,
+        keep: args.keep.into(),
+        devices: args.device.open_several(args.workers.into())?,
         stop: interrupt::stop_flag(),
     };
     let mut display = Display::new(*terminal);
