@@ -228,6 +228,17 @@ impl Mask {
         grown
     }
 
+    /// Squared distance from every pixel of `rect` to the nearest hole pixel inside `rect`, row by
+    /// row; `u64::MAX` everywhere without one. Parts of `rect` outside the mask are ignored.
+    pub fn squared_distances(&self, rect: Rect) -> Vec<u64> {
+        let columns = clip(rect.x, rect.width, self.width);
+        let rows = clip(rect.y, rect.height, self.height);
+        let (stride, width) = (self.width as usize, columns.len());
+        squared_distance(width, rows.len(), |i| {
+            self.holes[(rows.start + i / width) * stride + columns.start + i % width] != 0
+        })
+    }
+
     /// Width of the hole at its widest place in pixels: twice the largest distance from a hole
     /// pixel to the nearest known one, rounded up; the longer side of the mask when no pixel is
     /// known, 0 for an empty mask.

@@ -16,12 +16,17 @@ mod terminal;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Networks allocate and free the same large blocks again and again.
+#[global_allocator]
+static ALLOCATOR: tmad_ops::memory::Keeping = tmad_ops::memory::Keeping;
+
 const EXAMPLES: &str = "\
 Examples:
   tmad inpaint photo.jpg --mask mask.png -o out.jpg
   tmad masks --protocol free-form --size 256 --count 100 --seed 0 -o masks
   tmad train --data pictures --out run --time-limit 8h
   tmad eval --data pictures --protocol centre --out report
+  tmad serve
   tmad explain photo.jpg --mask mask.png -o figure.png
   tmad info
 
@@ -52,8 +57,12 @@ enum Command {
     Eval(commands::eval::EvalArgs),
     /// Draw masks for training or evaluation, the same for a seed on every machine
     Masks(commands::masks::MasksArgs),
+    /// Open a web page and an HTTP API for the methods
+    Serve(commands::serve::ServeArgs),
     /// Show the networks' sizes, where the weights come from, and the devices
     Info(commands::info::InfoArgs),
+    /// Time the networks, stage by stage
+    Bench(commands::bench::BenchArgs),
     /// Turn a checkpoint of a training run into weights for `tmad inpaint`
     Export(commands::export::ExportArgs),
 }
@@ -68,7 +77,9 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args, &terminal),
         Command::Eval(args) => commands::eval::run(&args, &terminal),
         Command::Masks(args) => commands::masks::run(&args, &terminal),
+        Command::Serve(args) => commands::serve::run(&args, &terminal),
         Command::Info(args) => commands::info::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Export(args) => commands::export::run(&args, &terminal),
     };
     match result {

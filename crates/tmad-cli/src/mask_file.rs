@@ -1,12 +1,10 @@
 //! Reading masks: white is the hole.
 
-use crate::photo::Photo;
-use anyhow::{Context, Result, bail};
+use crate::photo::{about, read_picture_file};
+use anyhow::{Context, Result};
 use clap::Args;
-use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, Luma};
-use inpaint_core::{Mask, Size};
-use std::path::{Path, PathBuf};
+use inpaint_photo::{Hole, Limits, MaskOptions, Photo, read_mask};
+use std::path::PathBuf;
 
 /// Where the hole is.
 #[derive(Debug, Args)]
@@ -31,14 +29,16 @@ impl MaskArgs {
     /// # Errors
     ///
     /// If the file cannot be read, or is of another size than the photo.
-    pub fn read(&self, photo: &Photo, max_megapixels: u32) -> Result<Mask> {
-        let file = Photo::read(&self.mask, max_megapixels).context("the mask cannot be used")?;
-        check_size(&self.mask, &file, photo)?;
-        let mut mask = Mask::from_gray(&brightness(&file.pixels), self.mask_threshold);
-        if self.invert_mask {
-            mask = mask.inverted();
-        }
-        Ok(mask.dilated(self.grow))
+    pub fn read(&self, photo: &Photo, limits: &Limits) -> Result<Hole> {
+        let options = MaskOptions {
+            invert: self.invert_mask,
+            threshold: self.mask_threshold,
+            grow_px: self.grow,
+            ..MaskOptions::default()
+        };
+        let bytes = read_picture_file(&self.mask).context("the mask cannot be used")?;
+        let name = format!("mask {}", self.mask.display());
+        read_mask(&bytes, &options, photo, limits).map_err(|error| about(name, &error))
     }
 
     /// What to try if the mask marks the wrong part.
@@ -48,56 +48,5 @@ impl MaskArgs {
         } else {
             "add --invert-mask if white marks what is to be kept"
         }
-    }
-}
-
-/// Grey values; what is transparent is black.
-fn brightness(pixels: &DynamicImage) -> GrayImage {
-    if !pixels.color().has_alpha() {
-        return pixels.to_luma8();
-    }
-    let pixels = pixels.to_luma_alpha8();
-    GrayImage::from_fn(pixels.width(), pixels.height(), |x, y| {
-        let [grey, alpha] = pixels.get_pixel(x, y).0.map(u16::from);
-        Luma([((grey * alpha + 127) / 255) as u8])
-    })
-}
-
-fn check_size(path: &Path, mask: &Photo, photo: &Photo) -> Result<()> {
-    let (width, height) = photo.dimensions();
-    if mask.dimensions() == (width, height) {
-        return Ok(());
-    }
-    let is_turned = matches!(
-        photo.orientation,
-        Orientation::Rotate90
-            | Orientation::Rotate270
-            | Orientation::Rotate90FlipH
-            | Orientation::Rotate270FlipH
-    );
-    let advice = if is_turned && mask.dimensions() == (height, width) {
-        "the photo is stored turned (EXIF orientation); draw the mask on the picture as it is shown"
-    } else {
-        "a mask needs the photo's exact size"
-    };
-    bail!(
-        "mask {} is {}, the photo is {}; {advice}",
-        path.display(),
-        Size::from(mask.dimensions()),
-        Size::from((width, height)),
-    );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use image::{Rgba, RgbaImage};
-
-    #[test]
-    fn transparent_is_black_whatever_its_colour() {
-        let mut pixels = RgbaImage::from_pixel(3, 1, Rgba([255, 255, 255, 0]));
-        pixels.put_pixel(1, 0, Rgba([255; 4]));
-        pixels.put_pixel(2, 0, Rgba([0, 0, 0, 255]));
-        assert_eq!(brightness(&pixels.into()).as_raw(), &[0, 255, 0]);
     }
 }

@@ -147,15 +147,34 @@ impl EngineArgs {
         Ok(())
     }
 
+    /// The device.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    pub fn open_device(&self) -> Result<Device> {
+        self.device.open()
+    }
+
+    /// T-MAD with the weights asked for, on `device`.
+    ///
+    /// # Errors
+    ///
+    /// If the weights cannot be used.
+    pub fn load_tmad(&self, device: &Device) -> Result<TMad> {
+        load_tmad(self.weights.as_deref(), device)
+    }
+
     /// Makes a method ready to run.
     ///
     /// # Errors
     ///
     /// If the weights or the device cannot be used.
     pub fn load(&self, method: Method) -> Result<Box<dyn Inpainter>> {
+        let load = || self.load_tmad(&self.open_device()?);
         Ok(match method {
-            Method::Tmad => Box::new(self.load_tmad()?),
-            Method::Coarse => Box::new(self.load_tmad()?.coarse_only()),
+            Method::Tmad => Box::new(load()?),
+            Method::Coarse => Box::new(load()?.coarse_only()),
             Method::Patchmatch => Box::new(PatchMatch::default()),
             Method::Telea => Box::new(Telea::default()),
         })
@@ -170,7 +189,7 @@ impl EngineArgs {
         if spec.switches.is_empty() {
             return self.load(spec.method);
         }
-        let method = self.load_tmad()?.with_memory(|memory| {
+        let method = self.load_tmad(&self.open_device()?)?.with_memory(|memory| {
             for switch in &spec.switches {
                 match *switch {
                     Switch::Candidates(count) => memory.num_distinct = Some(count),
@@ -183,15 +202,6 @@ impl EngineArgs {
             name: spec.to_string(),
             method: method.map_err(|reason| UsageError(format!("{spec}: {reason}")))?,
         }))
-    }
-
-    /// Makes T-MAD ready to run.
-    ///
-    /// # Errors
-    ///
-    /// If the weights or the device cannot be used.
-    pub fn load_tmad(&self) -> Result<TMad> {
-        load_tmad(self.weights.as_deref(), &self.device.open()?)
     }
 }
 

@@ -19,6 +19,11 @@ impl Terminal {
         Self { quiet }
     }
 
+    /// Whether only errors are wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Something that the user may want to know.
     pub fn note(&self, message: impl fmt::Display) {
         if !self.quiet {

@@ -32,7 +32,7 @@ fn a_photo_that_is_no_picture() {
     );
     folder.write("photo.png", b"GIF89a\x01\0\x01\0\0\0\0");
     let run = format!("{RUN} out.png");
-    folder.fails(&run, 1, &["photo.png is Gif", "convert it to PNG"]);
+    folder.fails(&run, 1, &["photo.png is GIF", "convert it to PNG"]);
 }
 
 #[test]

@@ -13,6 +13,17 @@ pub fn conv2d(
     bias: Tensor<1>,
     options: Conv2dOptions,
 ) -> Tensor<4> {
+    conv2d_fused(x, weight, bias, None, options)
+}
+
+/// See [`crate::conv2d_fused`].
+pub fn conv2d_fused(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    residual: Option<Tensor<4>>,
+    options: Conv2dOptions,
+) -> Tensor<4> {
     let Conv2dOptions {
         stride,
         padding,
@@ -20,7 +31,10 @@ pub fn conv2d(
         negative_slope,
     } = options;
     let geometry = ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], 1);
-    let y = burn_conv2d(x, weight, Some(bias), geometry);
+    let mut y = burn_conv2d(x, weight, Some(bias), geometry);
+    if let Some(residual) = residual {
+        y = y + residual;
+    }
     match negative_slope {
         Some(slope) => leaky_relu(y, slope as f64),
         None => y,

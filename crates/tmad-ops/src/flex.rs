@@ -1,9 +1,8 @@
 //! The operations on Flex, Burn's pure-Rust CPU backend, with this crate's kernels.
 
-use crate::Conv2dOptions;
 use crate::backend::{TmadOps, TrainableOps};
-use crate::kernels::{self, Activation, CarafeShape, Conv2dShape};
-use crate::softmax::{kernels_from_logits, logits_gradient};
+use crate::kernels::{self, Activation, CarafeShape, Conv2dShape, Weights, filled};
+use crate::{Conv2dOptions, KeptWeights};
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, TensorData};
@@ -64,38 +63,106 @@ fn output_dims(shape: &Conv2dShape) -> [usize; 4] {
     ]
 }
 
+fn carafe_shape(x: &FlexTensor) -> CarafeShape {
+    let [batch, channels, height, width] = dims(x);
+    CarafeShape {
+        batch,
+        channels,
+        height,
+        width,
+    }
+}
+
+/// See [`crate::conv2d_fused`].
+fn conv2d(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: FlexTensor,
+    residual: Option<FlexTensor>,
+    options: Conv2dOptions,
+    kept: Option<KeptWeights>,
+) -> FlexTensor {
+    let (x, weight, bias) = (
+        x.to_contiguous(),
+        weight.to_contiguous(),
+        bias.to_contiguous(),
+    );
+    let residual = residual.map(|residual| residual.to_contiguous());
+    let shape = conv2d_shape(&x, &weight, options);
+    let activation = match options.negative_slope {
+        Some(slope) => Activation::LeakyRelu(slope),
+        None => Activation::None,
+    };
+    let panels = kept.and_then(|kept| kept.panels(&weight));
+    let weights = match &panels {
+        Some(panels) => Weights::Kept(values(&weight), panels),
+        None => Weights::Plain(values(&weight)),
+    };
+    let out = filled(shape.output_len(), |out| {
+        kernels::conv2d(
+            &shape,
+            values(&x),
+            weights,
+            Some(values(&bias)),
+            residual.as_ref().map(values),
+            activation,
+            out,
+        )
+    });
+    tensor(out, output_dims(&shape))
+}
+
 impl TmadOps for Flex {
     fn conv2d(
         x: FlexTensor,
         weight: FlexTensor,
         bias: FlexTensor,
         options: Conv2dOptions,
+        kept: Option<KeptWeights>,
     ) -> FlexTensor {
-        let (x, weight, bias) = (
-            x.to_contiguous(),
-            weight.to_contiguous(),
-            bias.to_contiguous(),
-        );
-        let shape = conv2d_shape(&x, &weight, options);
-        let activation = match options.negative_slope {
-            Some(slope) => Activation::LeakyRelu(slope),
-            None => Activation::None,
-        };
-        let mut out = vec![0.0; shape.output_len()];
-        kernels::conv2d(
-            &shape,
-            values(&x),
-            values(&weight),
-            Some(values(&bias)),
-            None,
-            activation,
-            &mut out,
-        );
-        tensor(out, output_dims(&shape))
+        conv2d(x, weight, bias, None, options, kept)
+    }
+
+    fn conv2d_residual(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        residual: FlexTensor,
+        options: Conv2dOptions,
+        kept: Option<KeptWeights>,
+    ) -> FlexTensor {
+        conv2d(x, weight, bias, Some(residual), options, kept)
     }
 
     fn carafe(x: FlexTensor, logits: FlexTensor) -> FlexTensor {
-        Self::carafe_train(x, logits, [false; 2]).0
+        let (x, logits) = (x.to_contiguous(), logits.to_contiguous());
+        let shape = carafe_shape(&x);
+        let out = filled(shape.output_len(), |out| {
+            kernels::carafe_from_logits(&shape, values(&x), values(&logits), out)
+        });
+        let CarafeShape {
+            batch,
+            channels,
+            height,
+            width,
+        } = shape;
+        tensor(out, [batch, channels, 2 * height, 2 * width])
+    }
+
+    fn matmul_bt(a: FlexTensor, b: FlexTensor) -> FlexTensor {
+        let (a, b) = (a.to_contiguous(), b.to_contiguous());
+        let ([m, k], [n, _]) = (dims(&a), dims(&b));
+        let out = filled(m * n, |out| {
+            kernels::matmul_bt(m, n, k, values(&a), values(&b), out)
+        });
+        tensor(out, [m, n])
+    }
+
+    fn square_sums(a: FlexTensor) -> FlexTensor {
+        let a = a.to_contiguous();
+        let [m, k] = dims(&a);
+        let sums = filled(m, |sums| kernels::square_sums(m, k, values(&a), sums));
+        tensor(sums, [m, 1])
     }
 }
 
@@ -107,11 +174,13 @@ impl TrainableOps for Flex {
         x: FlexTensor,
         weight: FlexTensor,
         bias: FlexTensor,
+        residual: Option<FlexTensor>,
         options: Conv2dOptions,
-        _: [bool; 3],
+        _: [bool; 4],
     ) -> (FlexTensor, Self::Conv2dState) {
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
-        let y = <Self as TmadOps>::conv2d(x.clone(), weight.clone(), bias, options);
+        let (x_clone, weight_clone) = (x.clone(), weight.clone());
+        let y = conv2d(x_clone, weight_clone, bias, residual, options, None);
         let state = Conv2dState {
             shape: conv2d_shape(&x, &weight, options),
             activated: options.negative_slope.map(|slope| (y.clone(), slope)),
@@ -124,8 +193,8 @@ impl TrainableOps for Flex {
     fn conv2d_backward(
         state: Self::Conv2dState,
         grad: FlexTensor,
-        [needs_x, needs_weight, needs_bias]: [bool; 3],
-    ) -> [Option<FlexTensor>; 3] {
+        [needs_x, needs_weight, needs_bias, needs_residual]: [bool; 4],
+    ) -> [Option<FlexTensor>; 4] {
         let Conv2dState {
             x,
             weight,
@@ -140,12 +209,14 @@ impl TrainableOps for Flex {
             );
         }
         let grad_x = needs_x.then(|| {
-            let mut out = vec![0.0; shape.input_len()];
-            kernels::conv2d_backward_input(&shape, values(&grad), values(&weight), &mut out);
+            let out = filled(shape.input_len(), |out| {
+                kernels::conv2d_backward_input(&shape, values(&grad), values(&weight), out)
+            });
             tensor(out, dims::<4>(&x))
         });
+        let grad_residual = needs_residual.then(|| grad.clone());
         if !needs_weight && !needs_bias {
-            return [grad_x, None, None];
+            return [grad_x, None, None, grad_residual];
         }
         let mut grad_weight = vec![0.0; shape.weight_len()];
         let mut grad_bias = vec![0.0; shape.out_channels];
@@ -160,6 +231,7 @@ impl TrainableOps for Flex {
             grad_x,
             needs_weight.then(|| tensor(grad_weight, dims::<4>(&weight))),
             needs_bias.then(|| tensor(grad_bias, [shape.out_channels])),
+            grad_residual,
         ]
     }
 
@@ -170,15 +242,13 @@ impl TrainableOps for Flex {
     ) -> (FlexTensor, Self::CarafeState) {
         let (x, logits) = (x.to_contiguous(), logits.to_contiguous());
         let [batch, channels, height, width] = dims(&x);
-        let shape = CarafeShape {
-            batch,
-            channels,
-            height,
-            width,
-        };
-        let weights = kernels_from_logits(values(&logits), [batch, height, width]);
-        let mut out = vec![0.0; shape.output_len()];
-        kernels::carafe(&shape, values(&x), &weights, &mut out);
+        let shape = carafe_shape(&x);
+        let weights = filled(shape.kernels_len(), |kernels| {
+            kernels::carafe_kernels(&shape, values(&logits), kernels)
+        });
+        let out = filled(shape.output_len(), |out| {
+            kernels::carafe(&shape, values(&x), &weights, out)
+        });
         let kernels_dims = [batch, crate::CARAFE_TAPS, 2 * height, 2 * width];
         let state = CarafeState {
             x,
@@ -205,11 +275,12 @@ impl TrainableOps for Flex {
             &mut grad_x,
             &mut grad_kernels,
         );
-        let size = [shape.batch, shape.height, shape.width];
         [
             needs_x.then(|| tensor(grad_x, dims::<4>(&x))),
             needs_logits.then(|| {
-                let grad = logits_gradient(values(&kernels), &grad_kernels, size);
+                let grad = filled(shape.kernels_len(), |grad| {
+                    kernels::carafe_kernels_backward(&shape, values(&kernels), &grad_kernels, grad)
+                });
                 let logits_dims = [
                     shape.batch,
                     4 * crate::CARAFE_TAPS,

@@ -1,5 +1,6 @@
 //! The two operations that T-MAD's networks spend their time in, as functions on Burn tensors:
-//! [`conv2d`] with fused bias and leaky ReLU, and [`carafe`], content-aware upsampling.
+//! [`conv2d`] with fused bias, residual sum and leaky ReLU, and [`carafe`], content-aware
+//! upsampling.
 //!
 //! On the Flex (CPU) and LibTorch devices both run on hand-written forward and backward
 //! implementations, registered through Burn's backend extension. Every other device takes the
@@ -9,10 +10,11 @@
 mod backend;
 pub mod composed;
 mod flex;
+mod kept;
 pub mod kernels;
 #[cfg(feature = "libtorch")]
 mod libtorch;
-mod softmax;
+pub mod memory;
 
 use backend::TmadOps;
 use burn::backend::{Dispatch, DispatchDevice};
@@ -64,20 +66,71 @@ pub fn conv2d(
     bias: Tensor<1>,
     options: Conv2dOptions,
 ) -> Tensor<4> {
-    let [_, in_channels, _, _] = x.dims();
+    conv2d_fused(x, weight, bias, None, options, None)
+}
+
+/// [`conv2d`], with a `residual` that is added in front of the activation, and with a place where
+/// what the kernels make of the weight is kept between calls.
+///
+/// # Shapes
+///
+/// As in [`conv2d`]; `residual` has the result's shape.
+///
+/// # Panics
+///
+/// If channel counts do not agree, or the residual has another shape than the result.
+pub fn conv2d_fused(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    residual: Option<Tensor<4>>,
+    options: Conv2dOptions,
+    kept: Option<&KeptWeights>,
+) -> Tensor<4> {
+    let [batch, in_channels, height, width] = x.dims();
     let [out_channels, weight_in, kernel_h, kernel_w] = weight.dims();
     assert_eq!(in_channels, weight_in, "input and weight channels");
     assert_eq!(kernel_h, kernel_w, "kernels are square");
     assert_eq!(bias.dims(), [out_channels], "one bias per output channel");
-    if !has_kernels(&x.device()) {
-        return composed::conv2d(x, weight, bias, options);
+    if let Some(residual) = &residual {
+        let [out_height, out_width] = [height, width].map(|n| options.output_size(n, kernel_h));
+        let expected = [batch, out_channels, out_height, out_width];
+        assert_eq!(residual.dims(), expected, "the residual's shape");
     }
-    Tensor::from_dispatch(<Dispatch as TmadOps>::conv2d(
+    if !has_kernels(&x.device()) {
+        return composed::conv2d_fused(x, weight, bias, residual, options);
+    }
+    let (x, weight, bias) = (
         x.into_dispatch(),
         weight.into_dispatch(),
         bias.into_dispatch(),
-        options,
-    ))
+    );
+    let kept = kept.cloned();
+    Tensor::from_dispatch(match residual {
+        None => <Dispatch as TmadOps>::conv2d(x, weight, bias, options, kept),
+        Some(residual) => {
+            let residual = residual.into_dispatch();
+            <Dispatch as TmadOps>::conv2d_residual(x, weight, bias, residual, options, kept)
+        }
+    })
+}
+
+/// a · bᵀ: the scalar products of the rows of `a` with those of `b`.
+///
+/// # Shapes
+///
+/// `a` `[m, k]`, `b` `[n, k]` → `[m, n]`.
+///
+/// # Panics
+///
+/// If the rows differ in length.
+pub fn matmul_bt(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    assert_eq!(a.dims()[1], b.dims()[1], "rows of one length");
+    if !has_kernels(&a.device()) {
+        return a.matmul(b.transpose());
+    }
+    let product = <Dispatch as TmadOps>::matmul_bt(a.into_dispatch(), b.into_dispatch());
+    Tensor::from_dispatch(product)
 }
 
 /// CARAFE ×2 with 5×5 kernels (Wang et al., *CARAFE: Content-Aware ReAssembly of FEatures*,
@@ -113,6 +166,21 @@ pub fn carafe(x: Tensor<4>, logits: Tensor<4>) -> Tensor<4> {
     ))
 }
 
+/// The sums of the squares of rows: `[m, k]` → `[m, 1]`.
+pub fn square_sums(a: Tensor<2>) -> Tensor<2> {
+    if !has_kernels(&a.device()) {
+        return a.square().sum_dim(1);
+    }
+    Tensor::from_dispatch(<Dispatch as TmadOps>::square_sums(a.into_dispatch()))
+}
+
+/// Whether tensors of this device lie in the program's memory and need no gradients, so that
+/// their values can be read and written directly.
+pub fn is_plain_memory(device: &Device) -> bool {
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+}
+
+pub use kept::KeptWeights;
 pub use kernels::CARAFE_TAPS;
 
 /// Side of CARAFE's reassembly window.

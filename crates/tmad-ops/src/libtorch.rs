@@ -4,7 +4,7 @@
 #![allow(deprecated)]
 
 use crate::backend::{TmadOps, TrainableOps};
-use crate::{CARAFE_KERNEL, CARAFE_TAPS, Conv2dOptions};
+use crate::{CARAFE_KERNEL, CARAFE_TAPS, Conv2dOptions, KeptWeights};
 use burn::backend::LibTorch;
 use burn::backend::libtorch::TchTensor;
 use tch::Tensor;
@@ -84,6 +84,13 @@ fn leaky_relu(y: &Tensor, slope: f32) -> Tensor {
     y.prelu(&Tensor::from_slice(&[slope]).to_device(y.device()))
 }
 
+fn activated(y: Tensor, options: Conv2dOptions) -> Tensor {
+    match options.negative_slope {
+        Some(slope) => leaky_relu(&y, slope),
+        None => y,
+    }
+}
+
 /// As [`crate::composed::carafe`].
 fn carafe(inputs: &[Tensor; 2]) -> Tensor {
     let [x, logits] = inputs;
@@ -111,12 +118,22 @@ impl TmadOps for LibTorch {
         weight: TchTensor,
         bias: TchTensor,
         options: Conv2dOptions,
+        _: Option<KeptWeights>,
     ) -> TchTensor {
         let y = conv2d(&[x.tensor, weight.tensor, bias.tensor], options);
-        TchTensor::new(match options.negative_slope {
-            Some(slope) => leaky_relu(&y, slope),
-            None => y,
-        })
+        TchTensor::new(activated(y, options))
+    }
+
+    fn conv2d_residual(
+        x: TchTensor,
+        weight: TchTensor,
+        bias: TchTensor,
+        residual: TchTensor,
+        options: Conv2dOptions,
+        _: Option<KeptWeights>,
+    ) -> TchTensor {
+        let y = conv2d(&[x.tensor, weight.tensor, bias.tensor], options) + residual.tensor;
+        TchTensor::new(activated(y, options))
     }
 
     fn carafe(x: TchTensor, logits: TchTensor) -> TchTensor {
@@ -132,31 +149,36 @@ impl TrainableOps for LibTorch {
         x: TchTensor,
         weight: TchTensor,
         bias: TchTensor,
+        residual: Option<TchTensor>,
         options: Conv2dOptions,
-        needs_grad: [bool; 3],
+        [needs_x, needs_weight, needs_bias, _]: [bool; 4],
     ) -> (TchTensor, Self::Conv2dState) {
+        let needs_grad = [needs_x, needs_weight, needs_bias];
         let graph = Graph::record([&x, &weight, &bias], needs_grad, |inputs| {
             conv2d(inputs, options)
         });
-        let y = match options.negative_slope {
-            Some(slope) => TchTensor::new(leaky_relu(&graph.output.detach(), slope)),
-            None => graph.value(),
-        };
+        let mut y = graph.output.detach();
+        if let Some(residual) = residual {
+            y = y + residual.tensor;
+        }
+        let y = TchTensor::new(activated(y, options));
         (y.clone(), (graph, y, options.negative_slope))
     }
 
     fn conv2d_backward(
         (graph, y, slope): Self::Conv2dState,
         grad: TchTensor,
-        _: [bool; 3],
-    ) -> [Option<TchTensor>; 3] {
+        [.., needs_residual]: [bool; 4],
+    ) -> [Option<TchTensor>; 4] {
         let grad = match slope {
             Some(slope) => grad
                 .tensor
                 .leaky_relu_backward(&y.tensor, slope as f64, true),
             None => grad.tensor,
         };
-        graph.backward(&grad)
+        let [grad_x, grad_weight, grad_bias] = graph.backward(&grad);
+        let grad_residual = needs_residual.then(|| TchTensor::new(grad));
+        [grad_x, grad_weight, grad_bias, grad_residual]
     }
 
     fn carafe_train(

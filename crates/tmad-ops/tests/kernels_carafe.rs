@@ -4,7 +4,10 @@ mod common;
 
 use common::{abs, assert_close, levels, random};
 use proptest::prelude::*;
-use tmad_ops::kernels::{CarafeShape, carafe, carafe_backward, reference};
+use tmad_ops::kernels::{
+    CarafeShape, carafe, carafe_backward, carafe_from_logits, carafe_kernels,
+    carafe_kernels_backward, reference,
+};
 
 /// See `kernels_conv2d.rs`; the longest sum has 100 terms, or one per channel.
 const TOLERANCE: f64 = 1e-5;
@@ -46,6 +49,51 @@ proptest! {
                 carafe_backward(&s, &x, &kernels, &grad_out, &mut grad_x, &mut grad_k);
                 assert_close(&grad_x, &exact_x, &scale_x, TOLERANCE, &format!("{name} grad_x"));
                 assert_close(&grad_k, &exact_k, &scale_k, TOLERANCE, &format!("{name} grad_kernels"));
+            });
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn kernels_are_the_softmax_of_the_logits(s in shapes(), scale in prop_oneof![Just(1.0f32), Just(20.0)]) {
+        let x = random(s.input_len(), 1);
+        let logits: Vec<_> = random(s.kernels_len(), 2).iter().map(|v| v * scale).collect();
+        let grad = random(s.kernels_len(), 3);
+        let exact = reference::carafe_kernels(&s, &logits);
+        // Exact for these kernels, whose rounding is tested above.
+        let exact_f32: Vec<_> = exact.iter().map(|&v| v as f32).collect();
+        let mut exact_grad = vec![0.0; s.kernels_len()];
+        let plane = 4 * s.height * s.width;
+        for image in 0..s.batch {
+            for pixel in 0..plane {
+                let at = |tap: usize| (image * 25 + tap) * plane + pixel;
+                let inner: f64 = (0..25).map(|t| exact[at(t)] * f64::from(grad[at(t)])).sum();
+                let (y, column) = (pixel / (2 * s.width), pixel % (2 * s.width));
+                for tap in 0..25 {
+                    let channel = 4 * tap + 2 * (y % 2) + column % 2;
+                    let row = (image * 100 + channel) * s.height + y / 2;
+                    exact_grad[row * s.width + column / 2] =
+                        exact[at(tap)] * (f64::from(grad[at(tap)]) - inner);
+                }
+            }
+        }
+        for level in levels() {
+            level.force(|| {
+                let name = level.name();
+                let mut kernels = vec![f32::NAN; s.kernels_len()];
+                carafe_kernels(&s, &logits, &mut kernels);
+                assert_close(&kernels, &exact, &exact, TOLERANCE, &format!("{name} kernels"));
+                let (mut out, mut fused) = (vec![0.0; s.output_len()], vec![f32::NAN; s.output_len()]);
+                carafe(&s, &x, &kernels, &mut out);
+                carafe_from_logits(&s, &x, &logits, &mut fused);
+                assert_eq!(out, fused, "{name}");
+                let mut grad_logits = vec![f32::NAN; s.kernels_len()];
+                carafe_kernels_backward(&s, &exact_f32, &grad, &mut grad_logits);
+                let ones = vec![1.0; s.kernels_len()];
+                assert_close(&grad_logits, &exact_grad, &ones, TOLERANCE, &format!("{name} grad"));
             });
         }
     }

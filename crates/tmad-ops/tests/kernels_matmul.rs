@@ -4,7 +4,7 @@ mod common;
 
 use common::{abs, assert_close, levels, random};
 use proptest::prelude::*;
-use tmad_ops::kernels::{matmul, matmul_bt, reference};
+use tmad_ops::kernels::{matmul, matmul_bt, reference, square_sums};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
@@ -33,6 +33,22 @@ proptest! {
                 });
             }
         }
+    }
+}
+
+#[test]
+fn squares_are_those_of_the_product() {
+    let (m, k) = (5, 5001);
+    let a = random(m * k, 3);
+    for level in levels() {
+        level.force(|| {
+            let mut sums = vec![f32::NAN; m];
+            square_sums(m, k, &a, &mut sums);
+            let exact: Vec<f64> = (a.chunks_exact(k))
+                .map(|row| row.iter().map(|&v| f64::from(v) * f64::from(v)).sum())
+                .collect();
+            assert_close(&sums, &exact, &exact, 1e-5, level.name());
+        });
     }
 }
 

@@ -7,7 +7,7 @@ mod tensors;
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 use tensors::{assert_close, autodiff, device, tensor, values};
-use tmad_ops::{CARAFE_TAPS, Conv2dOptions, carafe, composed, conv2d};
+use tmad_ops::{CARAFE_TAPS, Conv2dOptions, KeptWeights, carafe, composed, conv2d, conv2d_fused};
 
 /// Both sides sum up to 2·17·29·31 products of f32 in their own order; the Winograd transforms
 /// lose a few bits more. Relative to the largest value.
@@ -34,8 +34,9 @@ struct Case {
     x: [usize; 4],
     weight: [usize; 4],
     options: Conv2dOptions,
-    /// Which of input, weight and bias need a gradient.
-    tracked: [bool; 3],
+    has_residual: bool,
+    /// Which of input, weight, bias and residual need a gradient.
+    tracked: [bool; 4],
     /// Whether the input is a transposed view, as patches cut from a picture are.
     is_view: bool,
 }
@@ -51,8 +52,12 @@ fn cases() -> impl Strategy<Value = Case> {
         Just((4, 2, 1, 1)),
         Just((4, 1, 1, 1)),
     ];
-    let tracked = prop::array::uniform3(any::<bool>())
-        .prop_filter("nothing to differentiate", |tracked| {
+    let tracked = (any::<bool>(), prop::array::uniform4(any::<bool>()))
+        .prop_map(|(has_residual, mut tracked)| {
+            tracked[3] &= has_residual;
+            (has_residual, tracked)
+        })
+        .prop_filter("nothing to differentiate", |(_, tracked)| {
             tracked.contains(&true)
         });
     (
@@ -67,7 +72,7 @@ fn cases() -> impl Strategy<Value = Case> {
         any::<bool>(),
     )
         .prop_map(
-            |(batch, a, b, height, width, kernel, is_leaky, tracked, is_view)| {
+            |(batch, a, b, height, width, kernel, is_leaky, (has_residual, tracked), is_view)| {
                 let (k, stride, padding, dilation) = kernel;
                 let negative_slope = is_leaky.then_some(0.2);
                 Case {
@@ -79,6 +84,7 @@ fn cases() -> impl Strategy<Value = Case> {
                         dilation,
                         negative_slope,
                     },
+                    has_residual,
                     tracked,
                     is_view,
                 }
@@ -87,11 +93,11 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 /// Output and gradients of sum(output · cotangent); `None` for an argument that is not tracked.
-type Results = (Vec<f32>, [Option<Vec<f32>>; 3]);
+type Results = (Vec<f32>, [Option<Vec<f32>>; 4]);
 
 fn run_conv2d(
     case: &Case,
-    conv2d: fn(Tensor<4>, Tensor<4>, Tensor<1>, Conv2dOptions) -> Tensor<4>,
+    conv2d: fn(Tensor<4>, Tensor<4>, Tensor<1>, Option<Tensor<4>>, Conv2dOptions) -> Tensor<4>,
 ) -> Results {
     fn track<const D: usize>(tensor: Tensor<D>, tracked: bool) -> Tensor<D> {
         if tracked {
@@ -109,13 +115,26 @@ fn run_conv2d(
         true => x.clone().reshape([a, batch, height, width]).swap_dims(0, 1),
         false => x.clone(),
     };
-    let y = conv2d(input, weight.clone(), bias.clone(), case.options);
+    let [out_height, out_width] =
+        [height, width].map(|side| case.options.output_size(side, case.weight[2]));
+    let residual = case.has_residual.then(|| {
+        let shape = [batch, case.weight[0], out_height, out_width];
+        track(random_tensor(shape, 8), case.tracked[3])
+    });
+    let y = conv2d(
+        input,
+        weight.clone(),
+        bias.clone(),
+        residual.clone(),
+        case.options,
+    );
     let cotangent = random_tensor(y.dims(), 4);
     let grads = (y.clone() * cotangent).sum().backward();
     let found = [
         x.grad(&grads).map(values),
         weight.grad(&grads).map(values),
         bias.grad(&grads).map(values),
+        residual.and_then(|residual| residual.grad(&grads).map(values)),
     ];
     (values(y), found)
 }
@@ -148,6 +167,7 @@ fn run_carafe(x: [usize; 4], carafe: fn(Tensor<4>, Tensor<4>) -> Tensor<4>) -> R
             x.grad(&grads).map(values),
             logits.grad(&grads).map(values),
             None,
+            None,
         ],
     )
 }
@@ -157,13 +177,20 @@ proptest! {
 
     #[test]
     fn convolutions_agree(case in cases()) {
-        compare(run_conv2d(&case, conv2d), run_conv2d(&case, composed::conv2d), &case.tracked);
+        let fused: fn(_, _, _, _, _) -> _ = |x, weight, bias, residual, options| {
+            conv2d_fused(x, weight, bias, residual, options, None)
+        };
+        compare(
+            run_conv2d(&case, fused),
+            run_conv2d(&case, composed::conv2d_fused),
+            &case.tracked,
+        );
     }
 
     #[test]
     fn carafes_agree(batch in 1..3usize, channels in 1..10usize, height in 1..12usize, width in 1..20usize) {
         let x = [batch, channels, height, width];
-        compare(run_carafe(x, carafe), run_carafe(x, composed::carafe), &[true, true, false]);
+        compare(run_carafe(x, carafe), run_carafe(x, composed::carafe), &[true, true, false, false]);
     }
 }
 
@@ -193,6 +220,36 @@ fn plain_and_autodiff_devices_agree() {
         (values(y), values(z))
     });
     assert_eq!(plain, tracking);
+}
+
+/// What is kept between calls changes no result, and is not used for another weight.
+#[test]
+fn kept_weights_follow_the_weight() {
+    let device = device();
+    let x: Tensor<4> = tensor(random(16 * 12 * 9, 1), [1, 16, 12, 9], &device);
+    let bias: Tensor<1> = tensor(random(20, 2), [20], &device);
+    let options = Conv2dOptions {
+        stride: 1,
+        padding: 1,
+        dilation: 1,
+        negative_slope: None,
+    };
+    let kept = KeptWeights::default();
+    for seed in 3..6 {
+        let weight: Tensor<4> = tensor(random(20 * 16 * 9, seed), [20, 16, 3, 3], &device);
+        let expected = conv2d(x.clone(), weight.clone(), bias.clone(), options);
+        for call in 0..3 {
+            let (x, weight, bias) = (x.clone(), weight.clone(), bias.clone());
+            let y = conv2d_fused(x, weight, bias, None, options, Some(&kept));
+            assert_eq!(
+                values(y),
+                values(expected.clone()),
+                "seed {seed}, call {call}"
+            );
+        }
+        // The weight's memory is free for the next one, unless it is still in use.
+        drop(weight);
+    }
 }
 
 /// CARAFE of one square channel with the same logits at every pixel.

@@ -12,7 +12,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::random::{Random, stream};
 use tmad::model::{Inputs, Output};
-use tmad::patches::{Position, extract};
+use tmad::patches::{Position, centre, extract};
 
 /// Both discriminators.
 #[derive(Module, Debug)]
@@ -102,7 +102,7 @@ impl Evidence {
                 let windows = &output.layout.windows[image];
                 let memory = extract(&inputs.image, &chosen(windows, losses, seed(0)), side);
                 if losses.adversarial == Adversarial::PatchDistribution {
-                    let all = candidates.patches.clone().detach();
+                    let all = centre(candidates.patches.clone().detach(), side);
                     let [n, channels, ..] = all.dims();
                     let all = all.reshape([n * channels / 3, 3, side, side]);
                     real.push(some_of(all, losses, seed(1)));

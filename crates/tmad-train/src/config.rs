@@ -1,6 +1,6 @@
 //! Everything that decides a training run, as one JSON file.
 
-use crate::discriminators::DiscriminatorConfig;
+use crate::discriminators::{DiscriminatorConfig, GlobalDiscriminator};
 use serde::{Deserialize, Serialize};
 use tmad::model::ModelConfig;
 
@@ -58,6 +58,16 @@ impl TrainConfig {
                     "stages[{index}]: batch_size, size_px and the number of cycles must not be 0"
                 ));
             }
+        }
+        let is_judged = self.losses.judges_pictures();
+        let least = GlobalDiscriminator::MIN_SIDE_PX as u32;
+        let small = |stage: &&StageConfig| stage.networks.synthesise() && stage.size_px < least;
+        if let Some(stage) = self.stages.iter().find(small).filter(|_| is_judged) {
+            return Err(format!(
+                "stages: the global discriminator needs size_px of {least} or more, not {}; \
+                 enlarge it or switch losses.blend off",
+                stage.size_px
+            ));
         }
         self.model.check()?;
         self.discriminators.check(self.model.patch_px)?;

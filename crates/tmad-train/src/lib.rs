@@ -12,6 +12,7 @@ pub mod objective;
 mod run;
 mod run_folder;
 pub mod spectral_norm;
+mod tensorboard;
 mod trainer;
 mod validation;
 

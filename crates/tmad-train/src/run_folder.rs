@@ -1,9 +1,10 @@
-//! The folder of a run: `config.json`, `log.jsonl`, `checkpoints/`, `previews/` and the averaged
-//! weights, `weights.safetensors`.
+//! The folder of a run: `config.json`, `log.jsonl`, `tensorboard/`, `checkpoints/`, `previews/` and
+//! the averaged weights, `weights.safetensors`.
 
 use crate::checkpoint::{Place, list};
 use crate::config::TrainConfig;
 use crate::run::{Event, TrainError};
+use crate::tensorboard::EventFile;
 use image::RgbImage;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -114,16 +115,24 @@ impl RunFolder {
         preview.save(&path).map_err(|e| failed(&path, e))
     }
 
-    /// Opens the log for appending.
+    /// Opens the log for appending, and starts an event file for TensorBoard.
     ///
     /// # Errors
     ///
-    /// [`TrainError::File`] if it cannot be opened.
-    pub fn open_log(&self) -> Result<Log, TrainError> {
+    /// [`TrainError::File`] if one of them cannot be opened.
+    pub fn open_log(&self, config: &TrainConfig) -> Result<Log, TrainError> {
         let path = self.path.join("log.jsonl");
         let file = File::options().create(true).append(true).open(&path);
+        let tensorboard = self.path.join("tensorboard");
         Ok(Log {
             file: file.map_err(|e| failed(&path, e))?,
+            events: EventFile::create(&tensorboard).map_err(|e| failed(&tensorboard, e))?,
+            first_steps: (config.stages.iter())
+                .scan(0, |steps, stage| {
+                    *steps += stage.iterations;
+                    Some(*steps - stage.iterations)
+                })
+                .collect(),
         })
     }
 }
@@ -147,10 +156,13 @@ pub(crate) fn metadata(
     ]))
 }
 
-/// A file of JSON lines.
+/// A file of JSON lines, and the same numbers for TensorBoard.
 #[derive(Debug)]
 pub struct Log {
     file: File,
+    events: EventFile,
+    /// Steps of all stages before each one.
+    first_steps: Vec<u64>,
 }
 
 impl Log {
@@ -159,7 +171,35 @@ impl Log {
         if let Ok(line) = serde_json::to_string(event) {
             let _ = writeln!(self.file, "{line}");
         }
+        let (stage, step, values) = match event {
+            Event::Step {
+                stage,
+                step,
+                losses,
+                news,
+                learning_rate,
+                pictures_per_second,
+                ..
+            } => {
+                let mut values = tagged("loss", losses);
+                values.extend(tagged("health", news));
+                values.push(("learning_rate".to_owned(), *learning_rate));
+                values.push(("pictures_per_second".to_owned(), *pictures_per_second));
+                (*stage, *step, values)
+            }
+            Event::Validation { stage, step, psnr } => (*stage, *step, tagged("psnr", psnr)),
+            _ => return,
+        };
+        let first = self.first_steps.get(stage).copied().unwrap_or(0);
+        let values = values.iter().map(|(tag, value)| (tag.as_str(), *value));
+        let _ = self.events.scalars(first + step, values);
     }
+}
+
+fn tagged(group: &str, values: &[(String, f64)]) -> Vec<(String, f64)> {
+    (values.iter())
+        .map(|(name, value)| (format!("{group}/{name}"), *value))
+        .collect()
 }
 
 /// Writes under another name and renames, so that the file is never half there.

@@ -42,7 +42,7 @@ pub fn train(
         options.config.clone()
     };
     config.check().map_err(TrainError::Config)?;
-    let mut log = folder.open_log()?;
+    let mut log = folder.open_log(&config)?;
     let mut report = |event: Event| {
         log.append(&event);
         on_event(&event);

@@ -11,6 +11,7 @@ use tmad::model::ModelConfig;
 use tmad::patch_synthesis::PatchSynthesisConfig;
 use tmad::texture_memory::MemoryConfig;
 use tmad_train::config::{DataConfig, Networks, StageConfig, TrainConfig};
+use tmad_train::discriminators::DiscriminatorConfig;
 use tmad_train::{Ending, Event, Summary, TrainError, TrainOptions, checkpoint, train};
 
 /// Networks that are trained within a second.
@@ -63,6 +64,11 @@ fn config() -> TrainConfig {
         data: DataConfig {
             rectangle_fraction: 0.5,
             ..DataConfig::default()
+        },
+        discriminators: DiscriminatorConfig {
+            patch_widths: vec![4, 4, 4, 4],
+            global_widths: [4, 4, 4, 4],
+            ..DiscriminatorConfig::default()
         },
         num_validation: 2,
         ..TrainConfig::default()

@@ -7,7 +7,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::random::Random;
-use tmad_ops::{CARAFE_TAPS, Conv2dOptions};
+use tmad_ops::{CARAFE_TAPS, Conv2dOptions, KeptWeights, conv2d_fused};
 
 /// Slope of every leaky ReLU for negative values (Section III-A).
 pub const NEGATIVE_SLOPE: f32 = 0.2;
@@ -15,7 +15,8 @@ pub const NEGATIVE_SLOPE: f32 = 0.2;
 /// Where a network's initial weights come from: one seeded sequence, drawn in the order in which
 /// the layers are created, on the CPU, so that a seed means the same network on every device.
 pub struct Initializer<'a> {
-    random: Random,
+    /// `None` for zeros.
+    random: Option<Random>,
     device: &'a Device,
 }
 
@@ -23,7 +24,16 @@ impl<'a> Initializer<'a> {
     /// Starts the sequence of `seed` for parameters on `device`.
     pub fn new(seed: u64, device: &'a Device) -> Self {
         Self {
-            random: Random::new(seed),
+            random: Some(Random::new(seed)),
+            device,
+        }
+    }
+
+    /// Zeros everywhere, for networks whose weights are about to be loaded: millions of normally
+    /// distributed numbers take as long as a whole small picture.
+    pub fn zeros(device: &'a Device) -> Self {
+        Self {
+            random: None,
             device,
         }
     }
@@ -33,9 +43,11 @@ impl<'a> Initializer<'a> {
         shape: [usize; D],
         mut draw: impl FnMut(&mut Random) -> f64,
     ) -> Param<Tensor<D>> {
-        let values: Vec<f32> = (0..shape.iter().product::<usize>())
-            .map(|_| draw(&mut self.random) as f32)
-            .collect();
+        let len = shape.iter().product::<usize>();
+        let values: Vec<f32> = match &mut self.random {
+            Some(random) => (0..len).map(|_| draw(random) as f32).collect(),
+            None => vec![0.0; len],
+        };
         Param::from_data(TensorData::new(values, shape), self.device)
     }
 }
@@ -49,6 +61,8 @@ pub struct Conv2d {
     pub bias: Param<Tensor<1>>,
     #[module(skip)]
     options: Conv2dOptions,
+    #[module(skip)]
+    kept: KeptWeights,
 }
 
 impl Conv2d {
@@ -84,6 +98,7 @@ impl Conv2d {
                 dilation: 1,
                 negative_slope: Some(NEGATIVE_SLOPE),
             },
+            kept: KeptWeights::default(),
         }
     }
 
@@ -151,7 +166,24 @@ impl Conv2d {
     ///
     /// `[batch, in_channels, height, width]` → `[batch, out_channels, height', width']`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        tmad_ops::conv2d(x, self.weight.val(), self.bias.val(), self.options)
+        self.run(x, None)
+    }
+
+    /// As [`Conv2d::forward`], with `residual`, of the result's shape, added in front of the
+    /// activation.
+    pub fn forward_onto(&self, x: Tensor<4>, residual: Tensor<4>) -> Tensor<4> {
+        self.run(x, Some(residual))
+    }
+
+    fn run(&self, x: Tensor<4>, residual: Option<Tensor<4>>) -> Tensor<4> {
+        conv2d_fused(
+            x,
+            self.weight.val(),
+            self.bias.val(),
+            residual,
+            self.options,
+            Some(&self.kept),
+        )
     }
 }
 
@@ -203,8 +235,8 @@ impl Residual {
 
     /// Same shape in and out.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.conv2.forward(self.conv1.forward(x.clone()));
-        x + y
+        let y = self.conv1.forward(x.clone());
+        self.conv2.forward_onto(y, x)
     }
 }
 

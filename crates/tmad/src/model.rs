@@ -4,10 +4,10 @@ use crate::coarse::{Coarse, CoarseConfig, Prior};
 use crate::detail;
 use crate::layers::Initializer;
 use crate::patch_synthesis::{Backbone, CandidateFeatures, FeatureEncoder, PatchSynthesisConfig};
-use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
+use crate::patches::{Position, assemble, centre, extract, hole_cells, no_patches, select_hole};
 use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use crate::texture_memory::{
-    Candidates, Embedding, MemoryConfig, memory_windows, retrieve, sample_windows, scores,
+    Candidates, Embedding, Keys, MemoryConfig, memory_windows, retrieve, sample_windows,
 };
 use crate::tiles::Tiles;
 use burn::module::Module;
@@ -15,6 +15,7 @@ use burn::tensor::{Device, Tensor};
 use inpaint_core::random::stream;
 use inpaint_core::{Mask, RgbImage};
 use serde::{Deserialize, Serialize};
+use tmad_ops::is_plain_memory;
 
 /// Sizes and switches of the method. It travels in the weights' metadata.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,10 +144,10 @@ pub struct Layout {
 /// A texture memory, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// The windows, `[N, 3, k, k]`.
+    /// The windows, `[N, 3, k, k]`, wider by `detail_margin_px` on each side.
     pub patches: Tensor<4>,
-    /// Their embeddings φ, `[N, dimensions]`.
-    pub keys: Tensor<2>,
+    /// What they are found by, in parts: together they would be the largest tensor of all.
+    pub keys: Vec<Keys>,
 }
 
 /// What the patch networks make of a coarse guess.
@@ -178,13 +179,28 @@ impl Model {
     ///
     /// If the sizes in `config` do not fit together.
     pub fn new(config: &ModelConfig, seed: u64, device: &Device) -> Self {
-        let mut init = Initializer::new(seed, device);
         // Both embeddings start as the same one: independent random features would make the
         // first retrievals, and with them the first lessons of PSNet, arbitrary.
-        let embedding = || {
-            let mut init = Initializer::new(stream(seed, 1), device);
-            Embedding::new(&config.memory, &mut init)
-        };
+        let embeddings = || Initializer::new(stream(seed, 1), device);
+        Self::initialised(config, Initializer::new(seed, device), embeddings)
+    }
+
+    /// Without weights, that is, with zeros, for those of a file.
+    ///
+    /// # Panics
+    ///
+    /// As [`Model::new`].
+    pub fn unloaded(config: &ModelConfig, device: &Device) -> Self {
+        let zeros = || Initializer::zeros(device);
+        Self::initialised(config, zeros(), zeros)
+    }
+
+    fn initialised<'a>(
+        config: &ModelConfig,
+        mut init: Initializer,
+        embeddings: impl Fn() -> Initializer<'a>,
+    ) -> Self {
+        let embedding = || Embedding::new(&config.memory, &mut embeddings());
         Self {
             coarse: Coarse::new(&config.coarse, &mut init),
             theta: embedding(),
@@ -299,20 +315,24 @@ impl Model {
     ///
     /// If `windows` is empty.
     pub fn remember(&self, guess: &Tensor<4>, windows: &[Position]) -> Memory {
-        // Bounds the size of the embedding's feature maps.
-        const CHUNK: usize = 128;
-        let patches = extract(&guess.clone().detach(), windows, self.config.patch_px);
+        // As many as the embedding's feature maps leave in the processor's caches.
+        const CHUNK: usize = 32;
+        let (side, margin) = (self.config.patch_px, self.detail_margin());
+        let wider: Vec<_> = windows
+            .iter()
+            .map(|w| w.shifted(-(margin as i32)))
+            .collect();
+        let patches = extract(&guess.clone().detach(), &wider, side + 2 * margin);
         let keys = (0..windows.len())
             .step_by(CHUNK)
             .map(|start| {
                 let count = CHUNK.min(windows.len() - start);
-                self.phi.forward(patches.clone().narrow(0, start, count))
+                let windows = patches.clone().narrow(0, start, count);
+                let phi = self.phi.forward(centre(windows, side));
+                Keys::new(phi, self.config.memory.temperature)
             })
             .collect();
-        Memory {
-            patches,
-            keys: Tensor::cat(keys, 0),
-        }
+        Memory { patches, keys }
     }
 
     /// Retrieves candidates for hole cells and synthesises their patches.
@@ -330,30 +350,100 @@ impl Model {
         cells: &[Position],
         memories: &[Memory],
     ) -> (Tensor<4>, Vec<Candidates>) {
-        let side = self.config.patch_px;
-        let hole_patches = extract(guess, cells, side);
-        let theta = self.theta.forward(hole_patches.clone());
+        let candidates = self.retrieve_cells(guess, cells, memories);
+        let patches = self.synthesise_from(guess, mask, cells, &candidates);
+        (patches, candidates)
+    }
+
+    /// By how much the windows of the memory are wider than a patch, on each side.
+    fn detail_margin(&self) -> usize {
+        self.config.synthesis.detail_margin_px
+    }
+
+    /// The tiles in which cells are synthesised.
+    pub(crate) fn tiles(&self, cells: &[Position]) -> Tiles {
+        Tiles::new(
+            cells,
+            self.config.patch_px,
+            self.config.synthesis.tile_cells,
+        )
+    }
+
+    /// As [`Model::synthesise_cells`], with the tiles that the cells belong to.
+    pub(crate) fn synthesise_tiles(
+        &self,
+        guess: &Tensor<4>,
+        mask: &Tensor<4>,
+        cells: &[Position],
+        tiles: &Tiles,
+        memories: &[Memory],
+    ) -> (Tensor<4>, Vec<Candidates>) {
+        let candidates = self.retrieve_cells(guess, cells, memories);
+        let patches = self.patches_of(guess, mask, cells, tiles, &candidates);
+        (patches, candidates)
+    }
+
+    /// The first half of [`Model::synthesise_cells`]: candidates for hole cells.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn retrieve_cells(
+        &self,
+        guess: &Tensor<4>,
+        cells: &[Position],
+        memories: &[Memory],
+    ) -> Vec<Candidates> {
+        let hole_patches = extract(guess, cells, self.config.patch_px);
+        let theta = self.theta.forward(hole_patches);
         let mut first = 0;
-        let candidates: Vec<_> = cells
+        cells
             .chunk_by(|a, b| a.image == b.image)
             .map(|run| {
                 let memory = &memories[run[0].image];
                 let theta = theta.clone().narrow(0, first, run.len());
                 first += run.len();
-                let scores = scores(theta, memory.keys.clone(), self.config.memory.temperature);
+                let scores = memory.keys.iter().map(|keys| keys.scores(theta.clone()));
+                let scores = Tensor::cat(scores.collect(), 1);
                 retrieve(scores, memory.patches.clone(), &self.config.memory)
             })
-            .collect();
+            .collect()
+    }
+
+    /// The second half of [`Model::synthesise_cells`]: patches from candidates.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn synthesise_from(
+        &self,
+        guess: &Tensor<4>,
+        mask: &Tensor<4>,
+        cells: &[Position],
+        candidates: &[Candidates],
+    ) -> Tensor<4> {
+        self.patches_of(guess, mask, cells, &self.tiles(cells), candidates)
+    }
+
+    fn patches_of(
+        &self,
+        guess: &Tensor<4>,
+        mask: &Tensor<4>,
+        cells: &[Position],
+        tiles: &Tiles,
+        candidates: &[Candidates],
+    ) -> Tensor<4> {
+        let side = self.config.patch_px;
         let retrieved = candidates.iter().map(|c| c.patches.clone()).collect();
         let retrieved = Tensor::cat(retrieved, 0);
-        let features = self.feature_encoder.forward(retrieved.clone());
+        let shown = [centre(retrieved.clone(), side)];
+        let [half, quarter] = in_passes(CELLS_PER_PASS, shown, |[shown]| {
+            let features = self.feature_encoder.forward(shown);
+            [features.half, features.quarter]
+        });
 
         let switches = &self.config.synthesis;
-        let tiles = Tiles::new(cells, side, switches.tile_cells);
-        let features = CandidateFeatures {
-            half: tiles.join(features.half),
-            quarter: tiles.join(features.quarter),
-        };
+        let (half, quarter) = (tiles.join(half), tiles.join(quarter));
         let context = tiles.origins.iter().map(|o| o.shifted(-(side as i32)));
         let context: Vec<_> = context.collect();
         let window_px = (switches.tile_cells + 2) * side;
@@ -362,17 +452,28 @@ impl Model {
             let mask = extract(mask, &context, window_px);
             windows = Tensor::cat(vec![windows, mask], 1);
         }
-        let output = tiles.split(self.backbone.forward(windows, features));
+        let tiles_per_pass = CELLS_PER_PASS / (switches.tile_cells * switches.tile_cells);
+        let inputs = [windows, half, quarter];
+        let [output] = in_passes(tiles_per_pass, inputs, |[windows, half, quarter]| {
+            let features = CandidateFeatures { half, quarter };
+            [self.backbone.forward(windows, features)]
+        });
         let num_shares = output.dims()[1] - 3;
-        let mut patches = output.clone().narrow(1, 0, 3);
+        let mut synthesised = output.clone().narrow(1, 0, 3);
+        if switches.fine_residual {
+            synthesised = detail::without_coarse(synthesised);
+        }
         if switches.candidate_detail {
+            let margin = self.detail_margin();
+            let bands = tiles.overlap(detail::faded_bands(retrieved, margin), margin);
             let shares = output.narrow(1, 3, num_shares);
-            patches = patches + detail::mixed(detail::all_bands(retrieved), shares);
+            synthesised = synthesised + detail::mixed(bands, shares);
         }
+        let mut patches = tiles.split(synthesised);
         if switches.residual_output {
-            patches = patches + hole_patches;
+            patches = patches + extract(guess, cells, side);
         }
-        (patches, candidates)
+        patches
     }
 
     /// The truth for [`Synthesis::patches`]: the same cells of the input.
@@ -382,4 +483,30 @@ impl Model {
         }
         extract(&inputs.image, &layout.cells, self.config.patch_px)
     }
+}
+
+/// Hole cells that go through the patch networks at once, outside of training.
+const CELLS_PER_PASS: usize = 4;
+
+/// Runs a network on at most `count` (and at least one) elements of a batch at a time, so that
+/// its maps stay in the processor's caches: with 16 patches at once, it takes half as long again.
+///
+/// Training runs on the whole batch: its maps have to be kept anyway.
+fn in_passes<const N: usize, const M: usize>(
+    count: usize,
+    inputs: [Tensor<4>; N],
+    network: impl Fn([Tensor<4>; N]) -> [Tensor<4>; M],
+) -> [Tensor<4>; M] {
+    let (batch, count) = (inputs[0].dims()[0], count.max(1));
+    if batch <= count || !is_plain_memory(&inputs[0].device()) {
+        return network(inputs);
+    }
+    let passes: Vec<_> = (0..batch)
+        .step_by(count)
+        .map(|start| {
+            let len = count.min(batch - start);
+            network(inputs.clone().map(|input| input.narrow(0, start, len)))
+        })
+        .collect();
+    std::array::from_fn(|i| Tensor::cat(passes.iter().map(|pass| pass[i].clone()).collect(), 0))
 }

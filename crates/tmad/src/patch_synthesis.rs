@@ -4,6 +4,7 @@
 use crate::coarse::{check_count, check_widths};
 use crate::detail;
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
+use crate::patches::centre;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
@@ -45,6 +46,13 @@ pub struct PatchSynthesisConfig {
     /// much of each candidate's fine and middle frequencies goes into every pixel. Default off
     /// (the paper's).
     pub candidate_detail: bool,
+    /// By how many pixels the detail of a cell's candidates reaches into the neighbouring cells,
+    /// fading out, against seams. Only with `candidate_detail`. Default 0.
+    pub detail_margin_px: usize,
+    /// Whether coarse structure, from about 17 pixels on, is taken out of the difference that
+    /// the network predicts, so that it cannot shift colours. Only with `residual_output`.
+    /// Default off (the paper's).
+    pub fine_residual: bool,
 }
 
 impl Default for PatchSynthesisConfig {
@@ -62,6 +70,8 @@ impl Default for PatchSynthesisConfig {
             residual_output: false,
             tile_cells: 1,
             candidate_detail: false,
+            detail_margin_px: 0,
+            fine_residual: false,
         }
     }
 }
@@ -102,6 +112,18 @@ impl PatchSynthesisConfig {
                 "synthesis.tile_cells: {} is not in 1..=16",
                 self.tile_cells
             ));
+        }
+        if self.detail_margin_px > patch_px / 2 {
+            return Err(format!(
+                "synthesis.detail_margin_px: {} is more than half of patch_px, {patch_px}",
+                self.detail_margin_px
+            ));
+        }
+        if self.detail_margin_px > 0 && !self.candidate_detail {
+            return Err("synthesis.detail_margin_px: switch candidate_detail on".to_owned());
+        }
+        if self.fine_residual && !self.residual_output {
+            return Err("synthesis.fine_residual: switch residual_output on".to_owned());
         }
         // The encoder sees a patch more on each side.
         if self.crop_margin > innermost {
@@ -330,11 +352,4 @@ pub(crate) fn average_cells(x: Tensor<4>, cell: usize) -> Tensor<4> {
         .mean_dim(3)
         .mean_dim(1)
         .reshape([n, channels, rows, columns])
-}
-
-/// The central `side` × `side` pixels.
-pub(crate) fn centre(x: Tensor<4>, side: usize) -> Tensor<4> {
-    let [_, _, height, width] = x.dims();
-    x.narrow(2, (height - side) / 2, side)
-        .narrow(3, (width - side) / 2, side)
 }

@@ -1,10 +1,12 @@
 //! Patches of pictures: where the hole's cells lie, cutting windows out, putting cells back
 //! (Section III-B; the grid's rules are in PAPER.md).
 
-use crate::tensors::index_tensor;
-use burn::tensor::{Device, Tensor};
+use crate::tensors::{index_tensor, tensor_values};
+use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::Mask;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use tmad_ops::is_plain_memory;
 
 /// Top left corner of a window in picture `image` of a batch. Cells of the hole grid may start
 /// outside the picture.
@@ -124,6 +126,9 @@ pub fn hole_cells(mask: &Mask, patch_px: usize, image: usize) -> Vec<Position> {
 ///
 /// If `positions` is empty.
 pub fn extract(images: &Tensor<4>, positions: &[Position], side: usize) -> Tensor<4> {
+    if is_plain_memory(&images.device()) {
+        return extract_in_memory(images, positions, side);
+    }
     let [batch, channels, height, width] = images.dims();
     let clamped = |start: i32, limit: usize| {
         (0..side as i32).map(move |i| i64::from((start + i).clamp(0, limit as i32 - 1)))
@@ -145,6 +150,32 @@ pub fn extract(images: &Tensor<4>, positions: &[Position], side: usize) -> Tenso
         .permute([1, 0, 2, 3])
 }
 
+/// [`extract`] row by row, without the index of every pixel.
+fn extract_in_memory(images: &Tensor<4>, positions: &[Position], side: usize) -> Tensor<4> {
+    let [_, channels, height, width] = images.dims();
+    let values = tensor_values(images.clone());
+    let mut windows = vec![0.0; positions.len() * channels * side * side];
+    let planes = windows.par_chunks_exact_mut(side * side).enumerate();
+    planes.for_each(|(index, plane)| {
+        let Position { image, y, x } = positions[index / channels];
+        let start = (image * channels + index % channels) * height * width;
+        let clamped = |v: i32, limit: usize| v.clamp(0, limit as i32 - 1) as usize;
+        for (i, window_row) in plane.chunks_exact_mut(side).enumerate() {
+            let row = &values[start + clamped(y + i as i32, height) * width..][..width];
+            match usize::try_from(x) {
+                Ok(x) if x + side <= width => window_row.copy_from_slice(&row[x..x + side]),
+                _ => {
+                    for (j, pixel) in window_row.iter_mut().enumerate() {
+                        *pixel = row[clamped(x + j as i32, width)];
+                    }
+                }
+            }
+        }
+    });
+    let shape = [positions.len(), channels, side, side];
+    Tensor::from_data(TensorData::new(windows, shape), &images.device())
+}
+
 /// Puts cells into pictures: hole pixels come from the cell that covers them, the others from
 /// `images`. Cells must not overlap; pixels of a cell outside the hole are not used.
 ///
@@ -163,6 +194,9 @@ pub fn assemble(
     let [num_patches, _, side, _] = patches.dims();
     if num_patches == 0 {
         return images;
+    }
+    if is_plain_memory(&images.device()) {
+        return assemble_in_memory(patches, positions, images, masks);
     }
     let mut indices = vec![0i64; batch * height * width];
     for (patch, position) in positions.iter().enumerate() {
@@ -187,6 +221,50 @@ pub fn assemble(
         .reshape([channels, batch, height, width])
         .permute([1, 0, 2, 3]);
     select_hole(mask, filled, images)
+}
+
+/// [`assemble`] pixel by pixel.
+fn assemble_in_memory(
+    patches: Tensor<4>,
+    positions: &[Position],
+    images: Tensor<4>,
+    masks: &[&Mask],
+) -> Tensor<4> {
+    let [_, channels, height, width] = images.dims();
+    let [_, _, side, _] = patches.dims();
+    let (shape, device) = (images.dims(), images.device());
+    let (patches, mut values) = (tensor_values(patches), tensor_values(images));
+    let inside = |start: i32, limit: usize| {
+        let end = (start + side as i32).clamp(0, limit as i32);
+        start.max(0)..end
+    };
+    for (index, position) in positions.iter().enumerate() {
+        let mask = masks[position.image].as_bytes();
+        for channel in 0..channels {
+            let patch = &patches[(index * channels + channel) * side * side..][..side * side];
+            let start = (position.image * channels + channel) * height * width;
+            for y in inside(position.y, height) {
+                let patch_row = &patch[(y - position.y) as usize * side..][..side];
+                for x in inside(position.x, width) {
+                    let pixel = y as usize * width + x as usize;
+                    if mask[pixel] != 0 {
+                        values[start + pixel] = patch_row[(x - position.x) as usize];
+                    }
+                }
+            }
+        }
+    }
+    Tensor::from_data(TensorData::new(values, shape), &device)
+}
+
+/// The central `side` × `side` pixels.
+pub fn centre(x: Tensor<4>, side: usize) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    if (height, width) == (side, side) {
+        return x;
+    }
+    x.narrow(2, (height - side) / 2, side)
+        .narrow(3, (width - side) / 2, side)
 }
 
 /// select(M, a, b): `hole` where the mask is 1, `known` elsewhere, bit for bit.

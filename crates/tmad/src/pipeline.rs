@@ -5,6 +5,7 @@
 //! resolution, and each time the texture memory and the patch synthesis network of that scale
 //! replace what doubling blurred.
 
+use crate::detail;
 use crate::model::{Inputs, Model, ModelConfig};
 use crate::patches::{Position, assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
@@ -74,7 +75,7 @@ impl TMad {
             serde_json::from_str(config).map_err(|error| metadata_error(error.to_string()))?;
         config.check().map_err(metadata_error)?;
         Ok(Self {
-            model: file.load(Model::new(&config, 0, device))?,
+            model: file.load(Model::unloaded(&config, device))?,
             metadata: file.metadata().clone(),
             device: device.clone(),
             coarse_only: false,
@@ -114,11 +115,13 @@ impl TMad {
     }
 
     /// Fills the hole of a picture at one scale. Without a `guess` the coarse network makes one;
-    /// a guess must have the picture's own pixels outside the hole.
+    /// a guess must have the picture's own pixels outside the hole. `is_first` says that no
+    /// smaller scale has gone before.
     fn fill_at_scale(
         &self,
         picture: &Scaled,
         guess: Option<&RgbImage>,
+        is_first: bool,
         step: &dyn Fn(f32),
         control: &Control,
         trace: &mut Trace,
@@ -130,20 +133,28 @@ impl TMad {
             self.model.config(),
             &self.device,
         );
-        let is_first = guess.is_none();
+        let is_guessed = guess.is_none();
         let guess = match guess {
             Some(guess) => images_to_tensor(&[guess], &self.device),
             None => self.model.guess(&inputs),
         };
         let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
-        if is_first {
+        if is_guessed {
             trace.guessed(&guess);
         }
         step(0.3);
         let completed = if self.coarse_only {
             guess
         } else {
-            self.synthesise_in_chunks(guess, &inputs, step, control, trace)?
+            let completed =
+                self.synthesise_in_chunks(guess.clone(), &inputs, step, control, trace)?;
+            if is_first || !self.model.config().synthesis.candidate_detail {
+                completed
+            } else {
+                // The level before has decided everything that its pixels can show; taking more
+                // over again would add the same detail at every scale.
+                guess.clone() + detail::finest(completed - guess)
+            }
         };
         let mut images = tensor_to_images(completed);
         composite(&picture.image, &images.remove(0), &picture.mask)
@@ -160,20 +171,26 @@ impl TMad {
         let cells = hole_cells(inputs.masks[0], self.model.config().patch_px, 0);
         let windows = self.windows(inputs.masks[0], control.seed);
         let memory = [self.model.remember(&guess, &windows)];
-        trace.starts_level(&cells, &windows);
+        let groups = self.model.tiles(&cells).groups(&cells, CELLS_AT_ONCE);
+        // Tile by tile, not row by row as `cells`.
+        let ordered: Vec<_> = (groups.iter())
+            .flat_map(|(cells, _)| cells.iter().copied())
+            .collect();
+        trace.starts_level(&ordered, &windows);
         let mut patches = Vec::new();
-        for (index, chunk) in cells.chunks(CELLS_AT_ONCE).enumerate() {
+        let mut num_done = 0;
+        for (cells, tiles) in &groups {
             control.check_cancelled()?;
-            let (chunk, candidates) =
-                (self.model).synthesise_cells(&guess, &inputs.mask, chunk, &memory);
+            let (done, candidates) =
+                (self.model).synthesise_tiles(&guess, &inputs.mask, cells, tiles, &memory);
             trace.retrieved(&candidates);
-            patches.push(chunk);
-            let done = ((index + 1) * CELLS_AT_ONCE) as f32 / cells.len() as f32;
-            step(0.3 + 0.7 * done.min(1.0));
+            patches.push(done);
+            num_done += cells.len();
+            step(0.3 + 0.7 * num_done as f32 / ordered.len() as f32);
         }
         Ok(assemble(
             Tensor::cat(patches, 0),
-            &cells,
+            &ordered,
             inputs.image.clone(),
             &inputs.masks,
             inputs.mask.clone(),
@@ -220,7 +237,10 @@ impl TMad {
             completed = Some(match &guess {
                 // Behind the coarse network there is nothing to add at larger scales.
                 Some(guess) if self.coarse_only => composite(&picture.image, guess, &picture.mask)?,
-                _ => self.fill_at_scale(picture, guess.as_ref(), &step, control, trace)?,
+                _ => {
+                    let is_first = guess.is_none();
+                    self.fill_at_scale(picture, guess.as_ref(), is_first, &step, control, trace)?
+                }
             });
         }
         Ok(completed.expect("there is at least one level"))

@@ -12,6 +12,7 @@ use burn::tensor::activation::softmax;
 use inpaint_core::Mask;
 use inpaint_core::random::Random;
 use serde::{Deserialize, Serialize};
+use tmad_ops::{matmul_bt, square_sums};
 
 /// What the memory holds and how it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -228,22 +229,45 @@ impl Embedding {
     }
 }
 
+/// Windows as Eq. (2) asks for them: their embeddings φ, and τ/max(‖φ‖, 10⁻⁶).
+#[derive(Debug, Clone)]
+pub struct Keys {
+    phi: Tensor<2>,
+    factors: Tensor<2>,
+}
+
+impl Keys {
+    /// From `phi`, `[N, dimensions]`.
+    pub fn new(phi: Tensor<2>, temperature: f64) -> Self {
+        // Clamped under the root: the root's slope at 0 is infinite, and would turn the gradient
+        // of a window without features into NaN.
+        let norms = square_sums(phi.clone()).clamp_min(1e-12).sqrt();
+        Self {
+            phi,
+            factors: (norms.recip() * temperature).transpose(),
+        }
+    }
+
+    /// Similarity of hole patches to the windows: `theta` `[n, dimensions]` → `[n, N]`.
+    pub fn scores(&self, theta: Tensor<2>) -> Tensor<2> {
+        // Factors to the products rather than to the keys, which are large.
+        matmul_bt(theta, self.phi.clone()) * self.factors.clone()
+    }
+}
+
 /// Similarity of hole patches to windows, Eq. (2): τ·θᵀφ/max(‖φ‖, 10⁻⁶).
 ///
 /// # Shapes
 ///
 /// `theta` `[n, dimensions]`, `phi` `[N, dimensions]` → `[n, N]`.
 pub fn scores(theta: Tensor<2>, phi: Tensor<2>, temperature: f64) -> Tensor<2> {
-    // Clamped under the root: the root's slope at 0 is infinite, and would turn the gradient of a
-    // window without features into NaN.
-    let norm = phi.clone().square().sum_dim(1).clamp_min(1e-12).sqrt();
-    theta.matmul((phi / norm).transpose()) * temperature
+    Keys::new(phi, temperature).scores(theta)
 }
 
 /// Candidates of every hole patch of one picture.
 #[derive(Debug, Clone)]
 pub struct Candidates {
-    /// `[n, num_candidates · 3, k, k]` in rank order.
+    /// `[n, num_candidates · 3, k, k]` in rank order, as wide as the memory's windows.
     pub patches: Tensor<4>,
     /// Per hole patch, the windows' indices in the memory by falling score.
     pub ranking: Vec<Vec<usize>>,

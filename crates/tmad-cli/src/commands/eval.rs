@@ -120,7 +120,7 @@ pub fn run(args: &EvalArgs, terminal: &Terminal) -> Result<()> {
     let mut outputs: Vec<Output<'_>> = args.outputs.iter().cloned().map(Output::from).collect();
     let texture = match args.refine.is_empty() {
         true => None,
-        false => Some(args.engine.load_tmad()?),
+        false => Some(args.engine.load_tmad(&args.engine.open_device()?)?),
     };
     for name in &args.refine {
         let Some((_, folder)) = args.outputs.iter().find(|(other, _)| other == name) else {

@@ -5,14 +5,15 @@ use crate::interrupt::{self, Interrupted};
 use crate::mask_file::MaskArgs;
 use crate::method::EngineArgs;
 use crate::output::{OutputFile, check_folder, write_file};
-use crate::photo::Photo;
+use crate::photo::PhotoFile;
 use crate::terminal::Terminal;
 use anyhow::{Result, bail};
 use clap::Args;
 use image::DynamicImage;
 use inpaint_core::{Control, ExplainedPatch, InpaintError, Square, TextureMethod};
+use inpaint_photo::Limits;
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -109,8 +110,10 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
     if let Some(path) = args.json.as_deref().filter(|path| !is_stdout(path)) {
         check_folder(path)?;
     }
-    let photo = Photo::read(&args.photo, args.max_megapixels)?;
-    let mask = args.mask.read(&photo, args.max_megapixels)?;
+    let limits = Limits::megapixels(args.max_megapixels);
+    let photo = PhotoFile::read(&args.photo, &limits)?.photo;
+    let hole = args.mask.read(&photo, &limits)?;
+    let mask = hole.mask();
     if mask.is_empty() {
         bail!(
             "the mask marks nothing, so there is nothing to explain; {}",
@@ -119,7 +122,7 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
     }
 
     args.engine.limit_threads()?;
-    let method = args.engine.load_tmad()?;
+    let method = args.engine.load_tmad(&args.engine.open_device()?)?;
     let bar = terminal.progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
     let control = Control::with_seed(args.seed)
         .with_cancel_flag(interrupt::stop_flag())
@@ -130,16 +133,18 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
                 bar.set_position((fraction * 1000.0) as u64);
             }
         });
-    let image = photo.to_rgb();
-    let explanation = method.explain(&image, &mask, &control);
+    let image = photo.to_rgb().into_owned();
+    let explanation = method.explain(&image, mask, &control);
     bar.finish_and_clear();
     let explanation = match explanation {
         Err(InpaintError::Cancelled) => return Err(Interrupted.into()),
         explanation => explanation?,
     };
     if let Some(output) = output {
-        let figure = figure::draw(&image, &mask, &explanation, args.patches.into());
-        output.write(&DynamicImage::from(figure), None, 95, terminal)?;
+        let figure = figure::draw(&image, mask, &explanation, args.patches.into());
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::from(figure).write_to(&mut bytes, output.format())?;
+        output.write_bytes(bytes.get_ref())?;
     }
     if let Some(path) = args.json.as_deref() {
         let json = Json {

@@ -82,7 +82,7 @@ impl Info {
             None => "built in".to_owned(),
             Some(path) => path.display().to_string(),
         };
-        let paper = Model::new(&ModelConfig::default(), 0, &Device::flex());
+        let paper = Model::unloaded(&ModelConfig::default(), &Device::flex());
         let networks: Vec<_> = (parameter_counts(tmad.model()).into_iter())
             .zip(parameter_counts(&paper))
             .map(

@@ -4,11 +4,12 @@ use crate::interrupt::{self, Interrupted};
 use crate::mask_file::MaskArgs;
 use crate::method::{EngineArgs, Method};
 use crate::output::OutputFile;
-use crate::photo::Photo;
+use crate::photo::PhotoFile;
 use crate::terminal::Terminal;
 use anyhow::{Result, bail};
 use clap::Args;
 use inpaint_core::{Control, InpaintError};
+use inpaint_photo::{EncodeOptions, Limits};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -41,9 +42,12 @@ pub struct InpaintArgs {
     /// Seed of methods that draw random numbers (patchmatch)
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Quality of JPEG output
-    #[arg(long, value_name = "1-100", default_value_t = 95, value_parser = clap::value_parser!(u8).range(1..=100))]
-    jpeg_quality: u8,
+    /// Quality of JPEG output; if not given, that of a JPEG photo itself, and 95 for others
+    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
+    jpeg_quality: Option<u8>,
+    /// Leave out EXIF, XMP, colour profile, density, captions and comments
+    #[arg(long)]
+    strip: bool,
     /// Largest picture to decode; small files can hold pictures that fill the memory
     #[arg(long, value_name = "N", default_value_t = 200)]
     max_megapixels: u32,
@@ -56,14 +60,20 @@ pub struct InpaintArgs {
 /// If anything cannot be read, filled or written; then the output file is as it was before.
 pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
     let output = OutputFile::new(&args.output)?;
-    let mut photo = Photo::read(&args.photo, args.max_megapixels)?;
-    let mask = args.mask.read(&photo, args.max_megapixels)?;
+    let limits = Limits::megapixels(args.max_megapixels);
+    let mut file = PhotoFile::read(&args.photo, &limits)?;
+    let hole = args.mask.read(&file.photo, &limits)?;
+    let mask = hole.mask();
+    let options = EncodeOptions {
+        jpeg_quality: args.jpeg_quality,
+        strip: args.strip,
+    };
     if mask.is_empty() {
         terminal.note(format_args!(
             "the mask marks nothing, so the output is the input ({})",
             args.mask.inversion_hint()
         ));
-        return copy(&photo, &output, args.jpeg_quality, terminal);
+        return copy(&file, &output, &options, terminal);
     }
     if mask.is_full() {
         bail!(
@@ -92,16 +102,15 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
             }
         });
     let start = Instant::now();
-    let completed = method.inpaint(&photo.to_rgb(), &mask, &control);
+    let completed = method.inpaint(&file.photo.to_rgb(), mask, &control);
     bar.finish_and_clear();
     let completed = match completed {
         Err(InpaintError::Cancelled) => return Err(Interrupted.into()),
         completed => completed?,
     };
     let seconds = start.elapsed().as_secs_f64();
-    photo.fill_hole(&completed, &mask);
-    let icc_profile = photo.icc_profile.as_deref();
-    output.write(&photo.pixels, icc_profile, args.jpeg_quality, terminal)?;
+    file.photo.fill_hole(&completed, &hole)?;
+    output.write(&file.photo, &options, terminal)?;
     terminal.note(format_args!(
         "{}: {} pixels ({percent:.1} %) filled by {} in {seconds:.1} s",
         args.output.display(),
@@ -111,11 +120,15 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
     Ok(())
 }
 
-/// The photo as it is: byte by byte if the format is the same, so that a JPEG loses nothing.
-fn copy(photo: &Photo, output: &OutputFile, jpeg_quality: u8, terminal: &Terminal) -> Result<()> {
-    if photo.format == output.format() {
-        return output.write_bytes(&photo.file);
+/// The photo as it is: byte by byte if nothing else is asked for, so that a JPEG loses nothing.
+fn copy(
+    file: &PhotoFile,
+    output: &OutputFile,
+    options: &EncodeOptions,
+    terminal: &Terminal,
+) -> Result<()> {
+    if file.photo.format() == output.format() && *options == EncodeOptions::default() {
+        return output.write_bytes(&file.bytes);
     }
-    let icc_profile = photo.icc_profile.as_deref();
-    output.write(&photo.pixels, icc_profile, jpeg_quality, terminal)
+    output.write(&file.photo, options, terminal)
 }

@@ -65,10 +65,11 @@ pub struct MasksArgs {
     output: PathBuf,
 }
 
+/// Width and height of a mask, or of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct MaskSize {
-    width: u32,
-    height: u32,
+pub struct MaskSize {
+    pub width: u32,
+    pub height: u32,
 }
 
 impl FromStr for MaskSize {

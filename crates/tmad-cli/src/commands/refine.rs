@@ -4,11 +4,12 @@ use crate::interrupt::{self, Interrupted};
 use crate::mask_file::MaskArgs;
 use crate::method::EngineArgs;
 use crate::output::OutputFile;
-use crate::photo::Photo;
+use crate::photo::PhotoFile;
 use crate::terminal::Terminal;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use inpaint_core::{Control, InpaintError, Size, TextureMethod};
+use inpaint_photo::{EncodeOptions, Limits};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -40,9 +41,9 @@ pub struct RefineArgs {
     /// Seed, for weights whose memory holds a random choice of windows
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Quality of JPEG output
-    #[arg(long, value_name = "1-100", default_value_t = 95, value_parser = clap::value_parser!(u8).range(1..=100))]
-    jpeg_quality: u8,
+    /// Quality of JPEG output; if not given, that of a JPEG photo itself, and 95 for others
+    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
+    jpeg_quality: Option<u8>,
     /// Largest picture to decode; small files can hold pictures that fill the memory
     #[arg(long, value_name = "N", default_value_t = 200)]
     max_megapixels: u32,
@@ -55,10 +56,13 @@ pub struct RefineArgs {
 /// If anything cannot be read, refined or written; then the output file is as it was before.
 pub fn run(args: &RefineArgs, terminal: &Terminal) -> Result<()> {
     let output = OutputFile::new(&args.output)?;
-    let mut photo = Photo::read(&args.photo, args.max_megapixels)?;
-    let mask = args.mask.read(&photo, args.max_megapixels)?;
-    let coarse = Photo::read(&args.coarse, args.max_megapixels)
-        .context("the coarse picture cannot be used")?;
+    let limits = Limits::megapixels(args.max_megapixels);
+    let mut photo = PhotoFile::read(&args.photo, &limits)?.photo;
+    let hole = args.mask.read(&photo, &limits)?;
+    let mask = hole.mask();
+    let coarse = PhotoFile::read(&args.coarse, &limits)
+        .context("the coarse picture cannot be used")?
+        .photo;
     if coarse.dimensions() != photo.dimensions() {
         bail!(
             "{} is {}, the photo is {}; a result to refine needs the photo's exact size",
@@ -75,7 +79,7 @@ pub fn run(args: &RefineArgs, terminal: &Terminal) -> Result<()> {
     }
 
     args.engine.limit_threads()?;
-    let method = args.engine.load_tmad()?;
+    let method = args.engine.load_tmad(&args.engine.open_device()?)?;
     let bar = terminal.progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
     let control = Control::with_seed(args.seed)
         .with_cancel_flag(interrupt::stop_flag())
@@ -86,18 +90,22 @@ pub fn run(args: &RefineArgs, terminal: &Terminal) -> Result<()> {
                 bar.set_position((fraction * 1000.0) as u64);
             }
         });
-    let (image, guess) = (photo.to_rgb(), coarse.to_rgb());
+    let (image, guess) = (photo.to_rgb().into_owned(), coarse.to_rgb());
     let start = Instant::now();
-    let refined = method.refine(&image, &guess, &mask, &control);
+    let refined = method.refine(&image, &guess, mask, &control);
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
     let refined = match refined {
         Err(InpaintError::Cancelled) => return Err(Interrupted.into()),
         refined => refined?,
     };
-    photo.fill_hole(&refined, &mask);
-    let icc_profile = photo.icc_profile.as_deref();
-    output.write(&photo.pixels, icc_profile, args.jpeg_quality, terminal)?;
+    drop(image);
+    photo.fill_hole(&refined, &hole)?;
+    let options = EncodeOptions {
+        jpeg_quality: args.jpeg_quality,
+        ..EncodeOptions::default()
+    };
+    output.write(&photo, &options, terminal)?;
     terminal.note(format_args!(
         "{}: {} pixels refined; refining adds {seconds:.2} s",
         args.output.display(),

@@ -5,11 +5,13 @@
 
 mod backward;
 mod rows;
+mod softmax;
 
 pub use backward::carafe_backward;
+pub use softmax::{carafe_kernels, carafe_kernels_backward};
 
-use super::scratch::{SharedMut, for_each_task, with_scratch};
-use super::shape::{CARAFE_TAPS, CarafeShape, check_len};
+use super::scratch::{Output, for_each_task, with_scratch};
+use super::shape::{CARAFE_TAPS, CarafeShape, check_len, note};
 use super::simd::{Kernel, Level, Vector};
 use rows::{PAD, Rows, store_interleaved};
 
@@ -28,9 +30,39 @@ const SIDE: usize = 5;
 ///
 /// # Panics
 /// If a slice has another length than its shape.
-pub fn carafe(shape: &CarafeShape, x: &[f32], kernels: &[f32], out: &mut [f32]) {
-    check_len("x", x.len(), shape.input_len());
+pub fn carafe<'a>(shape: &CarafeShape, x: &[f32], kernels: &[f32], out: impl Into<Output<'a>>) {
     check_len("kernels", kernels.len(), shape.kernels_len());
+    run(shape, x, Taps::Kernels(kernels), out.into());
+}
+
+/// [`carafe`] with the kernels that [`carafe_kernels`] makes of `logits`, which never exist as a
+/// whole.
+///
+/// # Shapes
+/// As for [`carafe`], and `logits` `[batch, 100, height, width]`.
+///
+/// # Panics
+/// If a slice has another length than its shape.
+pub fn carafe_from_logits<'a>(
+    shape: &CarafeShape,
+    x: &[f32],
+    logits: &[f32],
+    out: impl Into<Output<'a>>,
+) {
+    check_len("logits", logits.len(), shape.kernels_len());
+    run(shape, x, Taps::Logits(logits), out.into());
+}
+
+/// Where the kernels come from.
+#[derive(Clone, Copy)]
+enum Taps<'a> {
+    Kernels(&'a [f32]),
+    Logits(&'a [f32]),
+}
+
+fn run(shape: &CarafeShape, x: &[f32], taps: Taps, mut out: Output) {
+    note(shape.flops(), None);
+    check_len("x", x.len(), shape.input_len());
     check_len("out", out.len(), shape.output_len());
     if out.is_empty() {
         return;
@@ -40,7 +72,7 @@ pub fn carafe(shape: &CarafeShape, x: &[f32], kernels: &[f32], out: &mut [f32]) 
     let rows = Rows::new(shape, level);
     let kernels_len = 2 * CARAFE_TAPS * 2 * STRIP * rows.pitch;
     let x_len = shape.channels * (STRIP + 4) * rows.pitch;
-    let shared = SharedMut::new(out);
+    let shared = out.shared();
     for_each_task(shape.batch * strips, shape.flops(), |task| {
         with_scratch(kernels_len + x_len, |scratch| {
             let (packed_kernels, packed_x) = scratch.split_at_mut(kernels_len);
@@ -48,7 +80,7 @@ pub fn carafe(shape: &CarafeShape, x: &[f32], kernels: &[f32], out: &mut [f32]) 
                 shape,
                 rows,
                 x,
-                kernels,
+                taps,
                 out: shared.get(),
                 image: task / strips,
                 first_row: task % strips * STRIP,
@@ -67,7 +99,7 @@ struct Strip<'a> {
     shape: &'a CarafeShape,
     rows: Rows,
     x: &'a [f32],
-    kernels: &'a [f32],
+    taps: Taps<'a>,
     out: *mut f32,
     image: usize,
     first_row: usize,
@@ -88,7 +120,13 @@ impl Kernel for Strip<'_> {
         unsafe {
             for y in 0..2 * num_rows {
                 let row = kernels.add(y * CARAFE_TAPS * 2 * rows.pitch);
-                rows.split_kernels::<V>(self.kernels, self.image, 2 * first + y as isize, row);
+                let y = 2 * self.first_row + y;
+                match self.taps {
+                    Taps::Kernels(kernels) => {
+                        rows.split_kernels::<V>(kernels, self.image, y as isize, row);
+                    }
+                    Taps::Logits(logits) => rows.split_logits::<V>(logits, self.image, y, row),
+                }
             }
             for c in 0..s.channels {
                 for y in 0..num_rows + 4 {

@@ -7,24 +7,50 @@ use super::gemm::Source;
 use super::layout::Epilogue;
 use super::panels::{Panels, WeightLayout};
 use super::plan::Plan;
-use super::scratch::with_scratch;
-use super::shape::{Activation, Conv2dShape, check_len};
+use super::scratch::{Output, with_scratch};
+use super::shape::{Activation, Conv2dShape, check_len, note};
 use super::simd::Level;
 use super::{direct, gemm, weight_grad, winograd};
 
+/// What the algorithms make of a convolution's weight: each part is computed at its first use and
+/// kept, for the instruction set that was current when this was created.
+#[derive(Debug, Clone)]
+pub struct WeightPanels {
+    level: Level,
+    direct: OnceLock<Panels>,
+    winograd: OnceLock<Panels>,
+}
+
+impl WeightPanels {
+    /// Nothing computed yet.
+    pub fn new() -> Self {
+        Self {
+            level: Level::current(),
+            direct: OnceLock::new(),
+            winograd: OnceLock::new(),
+        }
+    }
+
+    /// The instruction set that the panels are for.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+}
+
+impl Default for WeightPanels {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Convolution weights prepared once, when a model is loaded.
-///
-/// What an algorithm needs is computed at its first use and kept, for the instruction set
-/// that was current when the weights were packed.
 #[derive(Debug, Clone)]
 pub struct PackedWeights {
     out_channels: usize,
     in_channels: usize,
     kernel: usize,
     plain: Vec<f32>,
-    level: Level,
-    direct: OnceLock<Panels>,
-    winograd: OnceLock<Panels>,
+    panels: WeightPanels,
 }
 
 impl PackedWeights {
@@ -43,9 +69,7 @@ impl PackedWeights {
             in_channels,
             kernel,
             plain: weight.to_vec(),
-            level: Level::current(),
-            direct: OnceLock::new(),
-            winograd: OnceLock::new(),
+            panels: WeightPanels::new(),
         }
     }
 }
@@ -57,6 +81,8 @@ pub enum Weights<'a> {
     Plain(&'a [f32]),
     /// Prepared before.
     Packed(&'a PackedWeights),
+    /// As it is stored in a model, with the panels that belong to it.
+    Kept(&'a [f32], &'a WeightPanels),
 }
 
 impl<'a> From<&'a [f32]> for Weights<'a> {
@@ -134,14 +160,14 @@ impl Algorithm {
 ///
 /// # Panics
 /// If a slice has another length than its shape, or a size that must not be 0 is 0.
-pub fn conv2d<'a>(
+pub fn conv2d<'a, 'b>(
     shape: &Conv2dShape,
     x: &[f32],
     weight: impl Into<Weights<'a>>,
     bias: Option<&[f32]>,
     residual: Option<&[f32]>,
     act: Activation,
-    out: &mut [f32],
+    out: impl Into<Output<'b>>,
 ) {
     conv2d_with(None, shape, x, weight, bias, residual, act, out);
 }
@@ -151,7 +177,7 @@ pub fn conv2d<'a>(
 /// # Panics
 /// As [`conv2d`], and if the algorithm does not support the shape.
 #[allow(clippy::too_many_arguments)]
-pub fn conv2d_with<'a>(
+pub fn conv2d_with<'a, 'b>(
     algorithm: Option<Algorithm>,
     shape: &Conv2dShape,
     x: &[f32],
@@ -159,8 +185,10 @@ pub fn conv2d_with<'a>(
     bias: Option<&[f32]>,
     residual: Option<&[f32]>,
     act: Activation,
-    out: &mut [f32],
+    out: impl Into<Output<'b>>,
 ) {
+    let out = out.into();
+    note(shape.flops(), Some(shape));
     shape.check();
     check_len("x", x.len(), shape.input_len());
     check_len("out", out.len(), shape.output_len());
@@ -176,13 +204,17 @@ pub fn conv2d_with<'a>(
             check_len("weight", weight.len(), shape.weight_len());
             Level::current()
         }
+        Weights::Kept(weight, panels) => {
+            check_len("weight", weight.len(), shape.weight_len());
+            panels.level
+        }
         Weights::Packed(packed) => {
             assert_eq!(
                 (packed.out_channels, packed.in_channels, packed.kernel),
                 (shape.out_channels, shape.in_channels, shape.kernel),
                 "the weights were packed for another shape"
             );
-            packed.level
+            packed.panels.level
         }
     };
     let algorithm = algorithm.unwrap_or_else(|| Algorithm::choose(shape, level));
@@ -247,7 +279,7 @@ impl<'a> Weights<'a> {
     /// The weight as it is stored in a model.
     fn plain(self) -> &'a [f32] {
         match self {
-            Self::Plain(weight) => weight,
+            Self::Plain(weight) | Self::Kept(weight, _) => weight,
             Self::Packed(packed) => &packed.plain,
         }
     }
@@ -255,13 +287,15 @@ impl<'a> Weights<'a> {
     /// The panels kept in `cell`, or new ones.
     fn panels(
         self,
-        cell: impl Fn(&PackedWeights) -> &OnceLock<Panels>,
+        cell: impl Fn(&WeightPanels) -> &OnceLock<Panels>,
         make: impl FnOnce(&[f32]) -> Panels,
     ) -> Cow<'a, Panels> {
-        match self {
-            Self::Plain(weight) => Cow::Owned(make(weight)),
-            Self::Packed(packed) => Cow::Borrowed(cell(packed).get_or_init(|| make(&packed.plain))),
-        }
+        let (weight, panels) = match self {
+            Self::Plain(weight) => return Cow::Owned(make(weight)),
+            Self::Packed(packed) => (packed.plain.as_slice(), &packed.panels),
+            Self::Kept(weight, panels) => (weight, panels),
+        };
+        Cow::Borrowed(cell(panels).get_or_init(|| make(weight)))
     }
 }
 
@@ -273,12 +307,14 @@ impl<'a> Weights<'a> {
 ///
 /// # Panics
 /// If a slice has another length than its shape.
-pub fn conv2d_backward_input(
+pub fn conv2d_backward_input<'a>(
     shape: &Conv2dShape,
     grad_out: &[f32],
     weight: &[f32],
-    grad_in: &mut [f32],
+    grad_in: impl Into<Output<'a>>,
 ) {
+    let grad_in = grad_in.into();
+    note(shape.flops(), None);
     shape.check();
     check_len("grad_out", grad_out.len(), shape.output_len());
     check_len("weight", weight.len(), shape.weight_len());
@@ -347,6 +383,7 @@ pub fn conv2d_backward_weight(
     grad_weight: &mut [f32],
     grad_bias: Option<&mut [f32]>,
 ) {
+    note(shape.flops(), None);
     shape.check();
     check_len("x", x.len(), shape.input_len());
     check_len("grad_out", grad_out.len(), shape.output_len());

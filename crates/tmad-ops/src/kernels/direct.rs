@@ -8,7 +8,7 @@
 use super::layout::{Epilogue, unpack_row};
 use super::panels::Panels;
 use super::plan::{Phase, Plan};
-use super::scratch::{SharedMut, for_each_task, with_scratch};
+use super::scratch::{Output, for_each_task, with_scratch};
 use super::simd::{Kernel, Level, Vector};
 use super::tile::{self, NARROW_MR};
 
@@ -25,7 +25,7 @@ pub(super) fn run(
     src: &[f32],
     panels: &Panels,
     epilogue: Epilogue,
-    dst: &mut [f32],
+    mut dst: Output,
 ) {
     assert_eq!(src.len(), plan.batch * plan.src.len());
     assert_eq!(dst.len(), plan.batch * plan.dst.len());
@@ -36,7 +36,7 @@ pub(super) fn run(
     let (strips, input_len) = (plan.strips(), plan.strip_len());
     let result_pixels = plan.strip_rows * plan.dst.width + level.lanes();
     let plane = plan.dst.height * plan.dst.width;
-    let shared = SharedMut::new(dst);
+    let shared = dst.shared();
     let flops = 2 * (plan.batch * plane * panels.len()) as u64;
     for_each_task(plan.batch * strips, flops, |task| {
         with_scratch(input_len + result_pixels * panels.pitch(), |scratch| {

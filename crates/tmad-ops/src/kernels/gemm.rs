@@ -4,7 +4,7 @@
 //! and `b` an image with its planes as rows: there NCHW needs no rearrangement.
 
 use super::layout::Epilogue;
-use super::scratch::{SharedMut, for_each_task, with_scratch};
+use super::scratch::{Output, for_each_task, with_scratch};
 use super::shape::{Activation, Conv2dShape};
 use super::simd::{Kernel, Level, Vector};
 use super::{tile, unfold};
@@ -56,7 +56,7 @@ pub(super) fn run(
     a: &[f32],
     b: Source<'_>,
     epilogue: Epilogue,
-    c: &mut [f32],
+    mut c: Output,
 ) {
     let Size { count, m, n, k } = size;
     assert_eq!(a.len(), m * k);
@@ -71,7 +71,7 @@ pub(super) fn run(
     assert_eq!(c.len(), count * m * n);
     let blocks = n.div_ceil(BLOCK_COLUMNS);
     let width = BLOCK_COLUMNS.min(n.next_multiple_of(2 * level.lanes()));
-    let shared = SharedMut::new(c);
+    let shared = c.shared();
     let flops = 2 * (count * m * n * k) as u64;
     for_each_task(count * blocks, flops, |task| {
         with_scratch(width * (BLOCK_DEPTH.min(k) + 1), |scratch| {

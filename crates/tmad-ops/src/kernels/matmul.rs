@@ -2,8 +2,8 @@
 
 use super::gemm;
 use super::layout::Epilogue;
-use super::scratch::{SharedMut, for_each_task};
-use super::shape::check_len;
+use super::scratch::{Output, for_each_task};
+use super::shape::{check_len, note};
 use super::simd::{Kernel, Level, MAX_LANES, Vector};
 
 /// `c = a · b`.
@@ -13,7 +13,9 @@ use super::simd::{Kernel, Level, MAX_LANES, Vector};
 ///
 /// # Panics
 /// If a slice has another length than its shape.
-pub fn matmul(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
+pub fn matmul<'a>(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: impl Into<Output<'a>>) {
+    let c = c.into();
+    note(2 * (m * n * k) as u64, None);
     check_len("a", a.len(), m * k);
     check_len("b", b.len(), k * n);
     check_len("c", c.len(), m * n);
@@ -40,12 +42,14 @@ const BLOCK_COLUMNS: usize = 16;
 ///
 /// # Panics
 /// If a slice has another length than its shape.
-pub fn matmul_bt(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
+pub fn matmul_bt<'a>(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: impl Into<Output<'a>>) {
+    let mut c = c.into();
+    note(2 * (m * n * k) as u64, None);
     check_len("a", a.len(), m * k);
     check_len("b", b.len(), n * k);
     check_len("c", c.len(), m * n);
     let level = Level::current();
-    let shared = SharedMut::new(c);
+    let shared = c.shared();
     let flops = 2 * (m * n * k) as u64;
     for_each_task(n.div_ceil(BLOCK_COLUMNS), flops, |task| {
         let first = task * BLOCK_COLUMNS;
@@ -61,6 +65,38 @@ pub fn matmul_bt(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: &mut [f3
             end,
         };
         // SAFETY: the level is supported; tasks write different columns of `c`.
+        unsafe { level.run(kernel) }
+    });
+}
+
+/// The sums of the squares of rows, in the order in which [`matmul_bt`] sums up.
+///
+/// # Shapes
+/// `a` `[m, k]` row by row, `sums` `[m]`; `sums` is overwritten.
+///
+/// # Panics
+/// If a slice has another length than its shape.
+pub fn square_sums<'a>(m: usize, k: usize, a: &[f32], sums: impl Into<Output<'a>>) {
+    let mut sums = sums.into();
+    note(2 * (m * k) as u64, None);
+    check_len("a", a.len(), m * k);
+    check_len("sums", sums.len(), m);
+    let level = Level::current();
+    let shared = sums.shared();
+    for_each_task(m, 2 * (m * k) as u64, |row| {
+        let a = &a[row * k..(row + 1) * k];
+        // One row of a product with one column.
+        let kernel = Block {
+            m: 1,
+            n: 1,
+            k,
+            a,
+            b: a,
+            c: shared.get().wrapping_add(row),
+            first: 0,
+            end: 1,
+        };
+        // SAFETY: the level is supported; tasks write different elements.
         unsafe { level.run(kernel) }
     });
 }

@@ -116,6 +116,28 @@ fn for_each_carafe_product(shape: &CarafeShape, mut visit: impl FnMut(usize, usi
     }
 }
 
+/// CARAFE's kernels; see [`carafe_kernels`](fn@super::carafe_kernels).
+pub fn carafe_kernels(shape: &CarafeShape, logits: &[f32]) -> Vec<f64> {
+    let (h, w) = (shape.height, shape.width);
+    let mut kernels = vec![0.0; shape.kernels_len()];
+    for b in 0..shape.batch {
+        for oy in 0..2 * h {
+            for ox in 0..2 * w {
+                let logit = |tap: usize| {
+                    let channel = 4 * tap + 2 * (oy % 2) + ox % 2;
+                    f64::from(logits[((b * 4 * CARAFE_TAPS + channel) * h + oy / 2) * w + ox / 2])
+                };
+                let total: f64 = (0..CARAFE_TAPS).map(|tap| logit(tap).exp()).sum();
+                for tap in 0..CARAFE_TAPS {
+                    kernels[((b * CARAFE_TAPS + tap) * 2 * h + oy) * 2 * w + ox] =
+                        logit(tap).exp() / total;
+                }
+            }
+        }
+    }
+    kernels
+}
+
 /// CARAFE reassembly; see [`carafe`](fn@super::carafe).
 pub fn carafe(shape: &CarafeShape, x: &[f32], kernels: &[f32]) -> Vec<f64> {
     let mut out = vec![0.0; shape.output_len()];

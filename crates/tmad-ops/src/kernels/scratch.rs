@@ -4,6 +4,8 @@
 //! faults, which on the thin layers take longer than the arithmetic.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 /// Floats of a cache line.
 pub(crate) const LINE: usize = 16;
@@ -64,6 +66,74 @@ pub(crate) fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R 
     let result = f(&mut buf.as_mut_slice()[..len]);
     POOL.with_borrow_mut(|pool| pool.push(buf));
     result
+}
+
+/// Where a kernel puts its result. Every element is written and none is read before, so the memory
+/// need not be initialised: on the thin layers, filling it with zeros first would be a tenth of
+/// the work.
+#[derive(Debug)]
+pub struct Output<'a> {
+    start: *mut f32,
+    len: usize,
+    slice: PhantomData<&'a mut [f32]>,
+}
+
+impl Output<'_> {
+    /// Number of elements.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The start, for tasks to share.
+    pub(crate) fn shared(&mut self) -> SharedMut {
+        SharedMut(self.start)
+    }
+}
+
+impl<'a> From<&'a mut [f32]> for Output<'a> {
+    fn from(slice: &'a mut [f32]) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            slice: PhantomData,
+        }
+    }
+}
+
+impl<'a> From<&'a mut Vec<f32>> for Output<'a> {
+    fn from(values: &'a mut Vec<f32>) -> Self {
+        values.as_mut_slice().into()
+    }
+}
+
+impl<'a, const N: usize> From<&'a mut [f32; N]> for Output<'a> {
+    fn from(values: &'a mut [f32; N]) -> Self {
+        values.as_mut_slice().into()
+    }
+}
+
+impl<'a> From<&'a mut [MaybeUninit<f32>]> for Output<'a> {
+    fn from(slice: &'a mut [MaybeUninit<f32>]) -> Self {
+        Self {
+            start: slice.as_mut_ptr().cast(),
+            len: slice.len(),
+            slice: PhantomData,
+        }
+    }
+}
+
+/// A vector of `len` elements that `fill`, a kernel, writes.
+pub(crate) fn filled(len: usize, fill: impl FnOnce(Output)) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len);
+    fill((&mut values.spare_capacity_mut()[..len]).into());
+    // SAFETY: kernels write every element of their output.
+    unsafe { values.set_len(len) };
+    values
 }
 
 /// A pointer that tasks on several threads share; each writes its own part.

@@ -1,5 +1,38 @@
 //! Sizes of a convolution and what happens to its result before it is stored.
 
+use std::cell::RefCell;
+
+/// What the kernels were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Floating point operations of the plain algorithms, two per multiply-add.
+    pub flops: u64,
+    /// The convolutions, without those of backward passes.
+    pub convolutions: Vec<Conv2dShape>,
+}
+
+thread_local! {
+    static RECORD: RefCell<Option<Record>> = const { RefCell::new(None) };
+}
+
+/// Adds to what [`recording`] notes down on this thread.
+pub(crate) fn note(flops: u64, convolution: Option<&Conv2dShape>) {
+    RECORD.with_borrow_mut(|record| {
+        if let Some(record) = record {
+            record.flops += flops;
+            record.convolutions.extend(convolution);
+        }
+    });
+}
+
+/// Runs `f` and notes down which kernels this thread calls meanwhile, for benchmarks.
+pub fn recording<R>(f: impl FnOnce() -> R) -> (R, Record) {
+    let outer = RECORD.replace(Some(Record::default()));
+    let result = f();
+    let record = RECORD.replace(outer).unwrap_or_default();
+    (result, record)
+}
+
 /// Sizes of one 2-D convolution: zero padding, one group, square kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Conv2dShape {

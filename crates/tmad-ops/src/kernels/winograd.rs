@@ -16,7 +16,7 @@ pub(super) use weights::transform_weights;
 
 use super::layout::{Epilogue, channel_pitch, clear, pack_row, unpack_row};
 use super::panels::Panels;
-use super::scratch::{LINE, SharedMut, for_each_task, with_scratch};
+use super::scratch::{LINE, Output, for_each_task, with_scratch};
 use super::shape::Conv2dShape;
 use super::simd::{Kernel, Level, Vector};
 use super::tile::{self, NARROW_MR};
@@ -28,8 +28,8 @@ pub(super) const TILE: usize = 4;
 pub(super) const SPAN: usize = 6;
 /// Products of a tile per pair of channels.
 pub(super) const POINTS: usize = SPAN * SPAN;
-/// Bytes of transformed input of one task; it stays in the second-level cache.
-const BLOCK_BYTES: usize = 448 << 10;
+/// Bytes of transformed input and of products of one task; they stay in the second-level cache.
+const BLOCK_BYTES: usize = 640 << 10;
 
 /// Sizes of a Winograd convolution.
 #[derive(Clone, Copy)]
@@ -52,7 +52,8 @@ impl Plan {
         let tiles = |size: usize| size.div_ceil(d).div_ceil(TILE);
         let (tiles_y, tiles_x) = (tiles(s.out_height()), d * tiles(s.out_width()));
         let in_pitch = channel_pitch(s.in_channels, level.lanes());
-        let tile_bytes = 4 * POINTS * in_pitch;
+        let panel = (2 * level.lanes()).min(s.out_channels.next_multiple_of(level.lanes()));
+        let tile_bytes = 4 * POINTS * (in_pitch + panel);
         let rows = s.batch * d * tiles_y;
         let rows_per_task = (BLOCK_BYTES / (tile_bytes * tiles_x).max(1)).clamp(1, rows.max(1));
         let rows_per_task = rows_per_task.min(rows.div_ceil(4).max(1));
@@ -81,7 +82,7 @@ impl Plan {
         x: &[f32],
         panels: &Panels,
         epilogue: Epilogue,
-        out: &mut [f32],
+        mut out: Output,
     ) {
         let s = &self.shape;
         assert_eq!((s.kernel, s.stride), (3, 1));
@@ -98,7 +99,7 @@ impl Plan {
             (TILE * self.rows_per_task * TILE * self.tiles_x + level.lanes()) * width,
         ]
         .map(|len| len.next_multiple_of(LINE));
-        let shared = SharedMut::new(out);
+        let shared = out.shared();
         for_each_task(rows.div_ceil(self.rows_per_task), s.flops(), |task| {
             with_scratch(lens.iter().sum(), |scratch| {
                 let (input, scratch) = scratch.split_at_mut(lens[0]);
@@ -142,12 +143,16 @@ impl Plan {
 
     /// Transforms the input tiles of one row: `points[p·point_len + tile·in_pitch + channel]`.
     ///
+    /// A row of tiles shares two rows of pixels with the one above. Where that one `was_last` in
+    /// `input`, only four are packed: the buffer is a ring.
+    ///
     /// # Safety
     /// The CPU has `V`; `input` is writable for six packed rows, `points` for this row's tiles.
     #[inline(always)]
     pub(super) unsafe fn transform_row<V: Vector>(
         &self,
         row: usize,
+        was_last: bool,
         x: &[f32],
         input: *mut f32,
         points: *mut f32,
@@ -156,11 +161,16 @@ impl Plan {
         let (image, phase, ty) = self.place(row);
         let row_len = self.input_width * self.in_pitch;
         let plane = s.height * s.width;
-        for i in 0..SPAN {
+        let mut rows = [input; SPAN];
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = input.wrapping_add((TILE * ty + i) % SPAN * row_len);
+        }
+        let num_kept = if was_last && ty > 0 { SPAN - TILE } else { 0 };
+        for i in num_kept..SPAN {
             let y = phase + s.dilation * (TILE * ty + i);
             // SAFETY: `y − padding` is checked to be inside the image.
             unsafe {
-                let row = input.add(i * row_len);
+                let row = rows[i];
                 if y < s.padding || y - s.padding >= s.height {
                     clear(row, row_len);
                     continue;
@@ -180,13 +190,12 @@ impl Plan {
             for c in (0..self.in_pitch).step_by(V::LANES) {
                 // SAFETY: `input_width` covers six dilated columns of the last tile.
                 unsafe {
-                    let src = input.add(column * self.in_pitch + c);
                     let mut half = [[V::splat(0.0); SPAN]; SPAN];
                     for j in 0..SPAN {
-                        let src = src.add(j * s.dilation * self.in_pitch);
+                        let at = (column + j * s.dilation) * self.in_pitch + c;
                         let mut d = [V::splat(0.0); SPAN];
-                        for (i, d) in d.iter_mut().enumerate() {
-                            *d = V::load(src.add(i * row_len));
+                        for (d, row) in d.iter_mut().zip(rows) {
+                            *d = V::load(row.add(at));
                         }
                         let d = transform_input(d);
                         for i in 0..SPAN {
@@ -230,7 +239,7 @@ impl Kernel for Block<'_> {
         unsafe {
             for r in 0..self.num_rows {
                 let points = points.add(r * plan.tiles_x * plan.in_pitch);
-                plan.transform_row::<V>(self.first_row + r, self.x, input, points);
+                plan.transform_row::<V>(self.first_row + r, r > 0, self.x, input, points);
             }
             for (first, vectors, panel) in self.panels.iter() {
                 if vectors == 2 {

@@ -59,8 +59,10 @@ impl TMad {
                 }
             };
             let step = |done: f32| step(done_at(level, num_halvings, done));
+            let is_first = level == num_halvings;
             let trace = &mut Trace::off();
-            let refined = self.fill_at_scale(picture, Some(&corrected), &step, control, trace)?;
+            let refined =
+                self.fill_at_scale(picture, Some(&corrected), is_first, &step, control, trace)?;
             below = Some((own, refined));
         }
         Ok(below.expect("there is at least one level").1)

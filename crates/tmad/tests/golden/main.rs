@@ -10,6 +10,7 @@ mod common;
 mod layers;
 mod model;
 mod networks;
+mod perceptual;
 mod places;
 mod readings;
 mod retrieval;

@@ -4,6 +4,7 @@ use super::super::layout::clear;
 use super::super::scratch::LINE;
 use super::super::shape::{CARAFE_TAPS, CarafeShape};
 use super::super::simd::{Level, Vector};
+use super::softmax::softmax;
 
 /// Zeros before the first column of a padded row; kernels reach two columns.
 pub(super) const PAD: usize = LINE;
@@ -111,6 +112,40 @@ impl Rows {
             unsafe {
                 let dst = dst.add(tap * 2 * self.pitch);
                 self.split_output::<V>(kernels, image * CARAFE_TAPS + tap, y, dst);
+            }
+        }
+    }
+
+    /// As [`Rows::split_kernels`], for the softmax of the logits; `y` lies inside.
+    ///
+    /// # Safety
+    /// The CPU has `V`; `dst` is writable for 50 padded rows.
+    #[inline(always)]
+    pub(super) unsafe fn split_logits<V: Vector>(
+        &self,
+        logits: &[f32],
+        image: usize,
+        y: usize,
+        dst: *mut f32,
+    ) {
+        // SAFETY: the rows of the logits are sliced with checks; `dst` is 25 pairs of rows.
+        unsafe {
+            for plane in 0..2 * CARAFE_TAPS {
+                let (tap, j) = (plane / 2, plane % 2);
+                let channel = (image * CARAFE_TAPS + tap) * 4 + 2 * (y % 2) + j;
+                let src = &logits[(channel * self.height + y / 2) * self.width..][..self.width];
+                let dst = dst.add(plane * self.pitch);
+                clear(dst, PAD);
+                std::ptr::copy_nonoverlapping(src.as_ptr(), dst.add(PAD), self.width);
+                clear(dst.add(PAD + self.width), self.pitch - PAD - self.width);
+            }
+            let rows = std::slice::from_raw_parts_mut(dst, 2 * CARAFE_TAPS * self.pitch);
+            for j in 0..2 {
+                softmax(
+                    &mut rows[j * self.pitch + PAD..],
+                    2 * self.pitch,
+                    self.width,
+                );
             }
         }
     }

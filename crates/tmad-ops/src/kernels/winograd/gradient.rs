@@ -121,7 +121,8 @@ impl Kernel for Part<'_> {
                 for r in 0..num_rows {
                     let tile = r * plan.tiles_x;
                     let points = points.add(tile * plan.in_pitch);
-                    plan.transform_row::<V>(block + r, self.x, row, points);
+                    // The buffer holds rows of `grad_out` in between.
+                    plan.transform_row::<V>(block + r, false, self.x, row, points);
                     self.transform_row::<V>(block + r, grad_points.add(tile * self.out_pitch));
                 }
                 let tiles = num_rows * plan.tiles_x;

@@ -1,0 +1,191 @@
+//! Encoding: the nearest kind of picture that a format holds, with its metadata.
+
+mod bmp;
+mod jpeg;
+mod png;
+mod tiff;
+mod webp;
+
+use crate::metadata::Metadata;
+use crate::{Photo, PhotoError, Warning, content_type};
+use image::{ColorType, DynamicImage, ImageFormat};
+use std::borrow::Cow;
+
+/// How a photo is encoded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EncodeOptions {
+    /// Quality of JPEG output, 1 to 100. If not given, that of the photo where it is JPEG itself,
+    /// 95 otherwise.
+    pub jpeg_quality: Option<u8>,
+    /// Leaves out EXIF, XMP, colour profile, density, captions and comments.
+    pub strip: bool,
+}
+
+/// An encoded picture.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Its format.
+    pub format: ImageFormat,
+    /// What the format could not hold.
+    pub warnings: Vec<Warning>,
+}
+
+impl Encoded {
+    /// The media type, as HTTP headers name it.
+    pub fn content_type(&self) -> &'static str {
+        content_type(self.format)
+    }
+}
+
+impl Photo {
+    /// Encodes the photo, in its own format if none is given, and with its metadata.
+    ///
+    /// # Errors
+    ///
+    /// If the format is not written, or does not hold pictures of this size.
+    pub fn encode(
+        &self,
+        format: Option<ImageFormat>,
+        options: &EncodeOptions,
+    ) -> Result<Encoded, PhotoError> {
+        let format = format.unwrap_or(self.format());
+        check_size(self.dimensions(), format)?;
+        let mut warnings = self.warnings().to_vec();
+        let pixels = fit_to_format(self.pixels(), format, &mut warnings);
+        let stripped = Metadata::default();
+        let mut metadata = Cow::Borrowed(if options.strip {
+            &stripped
+        } else {
+            &self.metadata
+        });
+        if (metadata.icc.as_ref()).is_some_and(|profile| !profile_fits(profile, pixels.color())) {
+            warnings.push(Warning::ProfileOfOtherKind);
+            metadata.to_mut().icc = None;
+        }
+        let mut dropped = |what| warnings.push(Warning::MetadataDropped { what, format });
+        let bytes = match format {
+            ImageFormat::Jpeg => {
+                let quality = options.jpeg_quality;
+                jpeg::encode(
+                    &pixels,
+                    &metadata,
+                    self.jpeg.as_ref(),
+                    quality,
+                    &mut dropped,
+                )
+            }
+            ImageFormat::Png => png::encode(&pixels, &metadata, &mut dropped),
+            ImageFormat::WebP => webp::encode(&pixels, &metadata, &mut dropped),
+            ImageFormat::Tiff => tiff::encode(&pixels, &metadata, &mut dropped),
+            ImageFormat::Bmp => bmp::encode(&pixels, &metadata, &mut dropped),
+            format => return Err(PhotoError::NotWritable { format }),
+        }
+        .map_err(|reason| PhotoError::encode(format, reason))?;
+        Ok(Encoded {
+            bytes,
+            format,
+            warnings,
+        })
+    }
+}
+
+/// Every encoder has errors of its own type.
+type EncodeResult = Result<Vec<u8>, Box<dyn std::error::Error>>;
+
+fn check_size((width, height): (u32, u32), format: ImageFormat) -> Result<(), PhotoError> {
+    let max_side = match format {
+        ImageFormat::Jpeg => 65_535,
+        ImageFormat::WebP => 16_383,
+        _ => return Ok(()),
+    };
+    if width.max(height) > max_side {
+        return Err(PhotoError::TooLongForFormat {
+            size: (width, height).into(),
+            format,
+            max_side,
+        });
+    }
+    Ok(())
+}
+
+/// The nearest kind of picture that the format holds; losses are warned about.
+fn fit_to_format<'a>(
+    pixels: &'a DynamicImage,
+    format: ImageFormat,
+    warnings: &mut Vec<Warning>,
+) -> Cow<'a, DynamicImage> {
+    let color = pixels.color();
+    let holds_alpha = format != ImageFormat::Jpeg;
+    let sample_bits = match format {
+        ImageFormat::Png => 16,
+        ImageFormat::Tiff => 32,
+        _ => 8,
+    };
+    let alpha = color.has_alpha() && holds_alpha;
+    let bits = bits_per_sample(color).min(sample_bits);
+    // These encoders know grey without alpha only.
+    let is_colour_only = match format {
+        ImageFormat::Tiff => alpha,
+        ImageFormat::Bmp => alpha,
+        _ => false,
+    };
+    let grey = !color.has_color() && !is_colour_only;
+    if color.has_alpha() && !alpha && !is_opaque(pixels) {
+        warnings.push(Warning::AlphaDropped);
+    }
+    if bits < bits_per_sample(color) {
+        warnings.push(Warning::BitsReduced {
+            from: bits_per_sample(color),
+            to: bits,
+            format,
+        });
+    }
+    let is_fitting = (bits, grey, alpha)
+        == (
+            bits_per_sample(color),
+            !color.has_color(),
+            color.has_alpha(),
+        );
+    if is_fitting {
+        return Cow::Borrowed(pixels);
+    }
+    let fitting = match (bits, grey, alpha) {
+        (8, true, false) => DynamicImage::ImageLuma8(pixels.to_luma8()),
+        (8, true, true) => DynamicImage::ImageLumaA8(pixels.to_luma_alpha8()),
+        (8, false, false) => DynamicImage::ImageRgb8(pixels.to_rgb8()),
+        (8, false, true) => DynamicImage::ImageRgba8(pixels.to_rgba8()),
+        (16, true, false) => DynamicImage::ImageLuma16(pixels.to_luma16()),
+        (16, true, true) => DynamicImage::ImageLumaA16(pixels.to_luma_alpha16()),
+        (16, false, false) => DynamicImage::ImageRgb16(pixels.to_rgb16()),
+        (16, false, true) => DynamicImage::ImageRgba16(pixels.to_rgba16()),
+        // 32 bits come from TIFF and stay in TIFF.
+        _ => return Cow::Borrowed(pixels),
+    };
+    Cow::Owned(fitting)
+}
+
+/// Whether alpha hides nothing anywhere.
+fn is_opaque(pixels: &DynamicImage) -> bool {
+    match pixels {
+        DynamicImage::ImageLumaA8(pixels) => pixels.pixels().all(|p| p.0[1] == u8::MAX),
+        DynamicImage::ImageRgba8(pixels) => pixels.pixels().all(|p| p.0[3] == u8::MAX),
+        DynamicImage::ImageLumaA16(pixels) => pixels.pixels().all(|p| p.0[1] == u16::MAX),
+        DynamicImage::ImageRgba16(pixels) => pixels.pixels().all(|p| p.0[3] == u16::MAX),
+        DynamicImage::ImageRgba32F(pixels) => pixels.pixels().all(|p| p.0[3] >= 1.0),
+        other => !other.color().has_alpha(),
+    }
+}
+
+fn bits_per_sample(color: ColorType) -> u16 {
+    color.bits_per_pixel() / u16::from(color.channel_count())
+}
+
+/// Whether a profile describes this kind of picture. CMYK pictures, for instance, are decoded to
+/// RGB, and their profile with RGB samples would show wrong colours.
+fn profile_fits(profile: &[u8], color: ColorType) -> bool {
+    let color_space = if color.has_color() { b"RGB " } else { b"GRAY" };
+    // ICC.1:2022, 7.2.6: data colour space.
+    profile.get(16..20) == Some(color_space)
+}

@@ -1,0 +1,69 @@
+//! PNG.
+
+use super::EncodeResult;
+use crate::metadata::{DensityUnit, Metadata};
+use image::DynamicImage;
+use png::{BitDepth, ColorType, Encoder, Info, PixelDimensions, Unit};
+use std::borrow::Cow;
+
+pub(super) fn encode(
+    pixels: &DynamicImage,
+    metadata: &Metadata,
+    dropped: &mut dyn FnMut(&'static str),
+) -> EncodeResult {
+    let color = pixels.color();
+    let mut info = Info::with_size(pixels.width(), pixels.height());
+    info.color_type = match (color.has_color(), color.has_alpha()) {
+        (false, false) => ColorType::Grayscale,
+        (false, true) => ColorType::GrayscaleAlpha,
+        (true, false) => ColorType::Rgb,
+        (true, true) => ColorType::Rgba,
+    };
+    let is_deep = super::bits_per_sample(color) == 16;
+    info.bit_depth = if is_deep {
+        BitDepth::Sixteen
+    } else {
+        BitDepth::Eight
+    };
+    info.icc_profile = metadata.icc.as_deref().map(Cow::Borrowed);
+    info.exif_metadata = metadata.exif.as_deref().map(Cow::Borrowed);
+    info.pixel_dims = metadata.density.map(|density| {
+        let (x, y) = density.per_metre().unwrap_or((density.x, density.y));
+        PixelDimensions {
+            // The casts saturate.
+            xppu: x.round() as u32,
+            yppu: y.round() as u32,
+            unit: if density.unit == DensityUnit::Aspect {
+                Unit::Unspecified
+            } else {
+                Unit::Meter
+            },
+        }
+    });
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::with_info(&mut bytes, info)?;
+    if let Some(xmp) = &metadata.xmp {
+        match String::from_utf8(xmp.clone()) {
+            Ok(xmp) => encoder.add_itxt_chunk("XML:com.adobe.xmp".to_owned(), xmp)?,
+            Err(_) => dropped("XMP data are"),
+        }
+    }
+    if metadata.photoshop.is_some() {
+        dropped("captions (IPTC) are");
+    }
+    let mut writer = encoder.write_header()?;
+    for chunk in &metadata.png_chunks {
+        writer.write_chunk(png::chunk::ChunkType(chunk.name), &chunk.data)?;
+    }
+    let samples = pixels.as_bytes();
+    if is_deep && cfg!(target_endian = "little") {
+        let swapped: Vec<u8> = (samples.chunks_exact(2))
+            .flat_map(|sample| [sample[1], sample[0]])
+            .collect();
+        writer.write_image_data(&swapped)?;
+    } else {
+        writer.write_image_data(samples)?;
+    }
+    writer.finish()?;
+    Ok(bytes)
+}

@@ -1,0 +1,143 @@
+//! TIFF, whose own directories hold what other formats keep in an Exif block.
+
+use super::EncodeResult;
+use crate::exif::{Directories, Field};
+use crate::metadata::{DensityUnit, Metadata};
+use image::DynamicImage;
+use std::io::Cursor;
+use tiff::encoder::colortype::{
+    ColorType, Gray8, Gray16, RGB8, RGB16, RGB32Float, RGBA8, RGBA16, RGBA32Float,
+};
+use tiff::encoder::{DirectoryEncoder, Rational, TiffEncoder, TiffKindStandard, TiffValue};
+use tiff::tags::{ResolutionUnit, Tag, Type};
+use tiff::{Directory, TiffResult};
+
+const XMP: Tag = Tag::Unknown(700);
+const PHOTOSHOP: Tag = Tag::Unknown(34377);
+const EXIF: Tag = Tag::Unknown(0x8769);
+const GPS: Tag = Tag::Unknown(0x8825);
+
+pub(super) fn encode(
+    pixels: &DynamicImage,
+    metadata: &Metadata,
+    dropped: &mut dyn FnMut(&'static str),
+) -> EncodeResult {
+    let writer = Writer {
+        size: (pixels.width(), pixels.height()),
+        metadata,
+    };
+    let bytes = match pixels {
+        DynamicImage::ImageLuma8(pixels) => writer.write::<Gray8>(pixels, dropped),
+        DynamicImage::ImageLuma16(pixels) => writer.write::<Gray16>(pixels, dropped),
+        DynamicImage::ImageRgb8(pixels) => writer.write::<RGB8>(pixels, dropped),
+        DynamicImage::ImageRgb16(pixels) => writer.write::<RGB16>(pixels, dropped),
+        DynamicImage::ImageRgba8(pixels) => writer.write::<RGBA8>(pixels, dropped),
+        DynamicImage::ImageRgba16(pixels) => writer.write::<RGBA16>(pixels, dropped),
+        DynamicImage::ImageRgb32F(pixels) => writer.write::<RGB32Float>(pixels, dropped),
+        DynamicImage::ImageRgba32F(pixels) => writer.write::<RGBA32Float>(pixels, dropped),
+        other => writer.write::<RGBA16>(&other.to_rgba16(), dropped),
+    }?;
+    Ok(bytes)
+}
+
+struct Writer<'a> {
+    size: (u32, u32),
+    metadata: &'a Metadata,
+}
+
+impl Writer<'_> {
+    fn write<C: ColorType>(
+        &self,
+        samples: &[C::Inner],
+        dropped: &mut dyn FnMut(&'static str),
+    ) -> TiffResult<Vec<u8>>
+    where
+        [C::Inner]: TiffValue,
+    {
+        let metadata = self.metadata;
+        let mut bytes = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut bytes)?;
+        let directories = metadata.exif.as_deref().map(Directories::parse_tiff);
+        let directories = directories.unwrap_or_default();
+        if metadata.exif.is_some() && directories == Directories::default() {
+            dropped("EXIF data that cannot be read are");
+        }
+        let mut pointers = Vec::new();
+        for (tag, fields) in [(EXIF, &directories.photo), (GPS, &directories.gps)] {
+            if !fields.is_empty() {
+                let mut directory = encoder.extra_directory()?;
+                write_fields(&mut directory, fields)?;
+                pointers.push((tag, directory.finish_with_offsets()?.offset));
+            }
+        }
+        let (width, height) = self.size;
+        let mut image = encoder.new_image::<C>(width, height)?;
+        if let Some(density) = metadata.density {
+            let (unit, (x, y)) = match density.unit {
+                DensityUnit::Aspect => (ResolutionUnit::None, (density.x, density.y)),
+                DensityUnit::Centimetre => (ResolutionUnit::Centimeter, (density.x, density.y)),
+                DensityUnit::Inch | DensityUnit::Metre => {
+                    let per_inch = density.per_inch().unwrap_or((density.x, density.y));
+                    (ResolutionUnit::Inch, per_inch)
+                }
+            };
+            image.resolution_unit(unit);
+            image.x_resolution(rational(x));
+            image.y_resolution(rational(y));
+        }
+        let directory = image.encoder();
+        write_fields(directory, &directories.main)?;
+        for (tag, offset) in pointers {
+            directory.write_tag(tag, offset)?;
+        }
+        if let Some(icc) = &metadata.icc {
+            write_bytes(directory, Tag::IccProfile, Type::UNDEFINED, icc)?;
+        }
+        if let Some(xmp) = &metadata.xmp {
+            write_bytes(directory, XMP, Type::BYTE, xmp)?;
+        }
+        if let Some(photoshop) = &metadata.photoshop {
+            write_bytes(directory, PHOTOSHOP, Type::BYTE, photoshop)?;
+        }
+        image.write_data(samples)?;
+        Ok(bytes.into_inner())
+    }
+}
+
+type Fields<'a, 'b> = DirectoryEncoder<'a, &'b mut Cursor<Vec<u8>>, TiffKindStandard>;
+
+fn write_fields(directory: &mut Fields<'_, '_>, fields: &[Field]) -> TiffResult<()> {
+    for field in fields {
+        if let Some(kind) = Type::from_u16(field.kind) {
+            write_bytes(
+                directory,
+                Tag::from_u16_exhaustive(field.tag),
+                kind,
+                &field.data,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a value that is in the byte order of this machine, as the file is.
+fn write_bytes(
+    directory: &mut Fields<'_, '_>,
+    tag: Tag,
+    kind: Type,
+    data: &[u8],
+) -> TiffResult<()> {
+    let entry = directory.write_entry_bytes(kind, data)?;
+    let mut entries = Directory::empty();
+    entries.extend([(tag, entry)]);
+    directory.extend_from(&entries);
+    Ok(())
+}
+
+fn rational(value: f64) -> Rational {
+    let d = if value.fract() == 0.0 { 1 } else { 10_000 };
+    Rational {
+        n: (value * f64::from(d)).round() as u32,
+        d,
+    }
+}

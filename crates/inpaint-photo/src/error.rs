@@ -1,0 +1,190 @@
+//! What can go wrong with a file, and what is lost without being wrong.
+
+use crate::format::name_of;
+use image::{ImageError, ImageFormat};
+use inpaint_core::Size;
+use std::fmt;
+
+/// Why a file cannot be used or made.
+///
+/// The messages begin with the verb, so that the caller puts the name before them:
+/// `format!("photo.jpg {error}")`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PhotoError {
+    /// No bytes.
+    #[error("is empty")]
+    Empty,
+    /// Bytes of no known format.
+    #[error("is no picture that can be read ({})", crate::READABLE)]
+    UnknownFormat,
+    /// A picture in a format that is known and not read.
+    #[error("is {format}, which cannot be read; {advice}")]
+    Unsupported {
+        /// Name of the format.
+        format: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A JPEG file that ends before its picture does.
+    #[error("is truncated: the JPEG data ends before the picture does; copy the file again")]
+    Truncated,
+    /// The decoder gave up.
+    #[error("cannot be decoded; the file may be damaged or incomplete: {source}")]
+    Damaged {
+        /// What the decoder says.
+        source: ImageError,
+    },
+    /// More pixels than [`Limits::max_pixels`](crate::Limits::max_pixels).
+    #[error("has {size} pixels, more than the limit of {}", Megapixels(*.max_pixels))]
+    TooManyPixels {
+        /// Size of the picture.
+        size: Size,
+        /// The limit.
+        max_pixels: u64,
+    },
+    /// A side longer than [`Limits::max_side`](crate::Limits::max_side).
+    #[error("has {size} pixels, more than the limit of {max_side} per side")]
+    TooLong {
+        /// Size of the picture.
+        size: Size,
+        /// The limit.
+        max_side: u32,
+    },
+    /// The mask does not lie on the photo.
+    #[error("is {mask}, the photo is {photo}; {}", mask_advice(*.turned))]
+    MaskSize {
+        /// Size of the mask.
+        mask: Size,
+        /// Size of the photo as it is shown.
+        photo: Size,
+        /// Whether the mask has the size of the photo as it is stored.
+        turned: bool,
+    },
+    /// The photo has no transparent part that could be the hole.
+    #[error("has no transparency, so there is no transparent area to fill; give a mask")]
+    NoAlpha,
+    /// A polygon that encloses nothing.
+    #[error("has a polygon of {corners} corners; at least 3 are needed")]
+    Polygon {
+        /// Number of corners.
+        corners: usize,
+    },
+    /// Pictures of this size do not exist in the output format.
+    #[error(
+        "has {size} pixels, but {} holds {max_side} per side at most; write PNG or TIFF",
+        name_of(*.format)
+    )]
+    TooLongForFormat {
+        /// Size of the picture.
+        size: Size,
+        /// The output format.
+        format: ImageFormat,
+        /// Longest side that it holds.
+        max_side: u32,
+    },
+    /// A format that is not written.
+    #[error("cannot be written as {}; use one of {}", name_of(*.format), crate::WRITABLE)]
+    NotWritable {
+        /// The format that was asked for.
+        format: ImageFormat,
+    },
+    /// The encoder gave up.
+    #[error("cannot be encoded as {}: {reason}", name_of(*.format))]
+    Encode {
+        /// The output format.
+        format: ImageFormat,
+        /// What the encoder says.
+        reason: String,
+    },
+}
+
+impl PhotoError {
+    /// Whether the limits refused the picture, so that a higher one would admit it.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::TooManyPixels { .. } | Self::TooLong { .. })
+    }
+
+    pub(crate) fn encode(format: ImageFormat, reason: impl fmt::Display) -> Self {
+        Self::Encode {
+            format,
+            reason: reason.to_string(),
+        }
+    }
+}
+
+fn mask_advice(turned: bool) -> &'static str {
+    if turned {
+        "the photo is stored turned (EXIF orientation); draw the mask on the picture as it is shown"
+    } else {
+        "a mask needs the photo's exact size"
+    }
+}
+
+/// Pixels in words that people use for pictures.
+struct Megapixels(u64);
+
+impl fmt::Display for Megapixels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_multiple_of(1_000_000) {
+            write!(f, "{} megapixels", self.0 / 1_000_000)
+        } else {
+            write!(f, "{:.1} megapixels", self.0 as f64 / 1e6)
+        }
+    }
+}
+
+/// What the result cannot hold of the input; the picture itself is fine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The output format has no alpha.
+    AlphaDropped,
+    /// The output format has fewer bits per sample.
+    BitsReduced {
+        /// Bits per sample in the input.
+        from: u16,
+        /// Bits per sample in the output.
+        to: u16,
+        /// The output format.
+        format: ImageFormat,
+    },
+    /// The colour profile describes another kind of picture than the output is.
+    ProfileOfOtherKind,
+    /// Metadata that the output format has no place for.
+    MetadataDropped {
+        /// Which, in words.
+        what: &'static str,
+        /// The output format.
+        format: ImageFormat,
+    },
+    /// Only the first picture of an animation or of several pages is kept.
+    FirstPictureOnly,
+    /// CMYK samples became RGB.
+    CmykConverted,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlphaDropped => {
+                f.write_str("JPEG holds no transparency; write .png, .webp or .tif to keep it")
+            }
+            Self::BitsReduced { from, to, format } => write!(
+                f,
+                "{from} bits per sample become {to}: {} holds no more",
+                name_of(*format)
+            ),
+            Self::ProfileOfOtherKind => {
+                f.write_str("the colour profile is left out: it is for another kind of picture")
+            }
+            Self::MetadataDropped { what, format } => {
+                write!(f, "{what} left out: {} holds none", name_of(*format))
+            }
+            Self::FirstPictureOnly => f.write_str(
+                "the file holds several pictures (pages or frames); only the first is kept",
+            ),
+            Self::CmykConverted => f.write_str("the picture is CMYK; the result is RGB"),
+        }
+    }
+}

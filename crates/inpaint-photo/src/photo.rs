@@ -1,0 +1,155 @@
+//! A decoded picture with everything that has to survive.
+
+use crate::fill::fill;
+use crate::format::format_of;
+use crate::jpeg::{JpegHeader, is_complete};
+use crate::metadata::Metadata;
+use crate::{Hole, Limits, PhotoError, Warning};
+use image::metadata::Orientation;
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader};
+use inpaint_core::{InpaintError, RgbImage};
+use std::borrow::Cow;
+use std::io::Cursor;
+
+/// A decoded picture as people see it: its EXIF orientation is applied.
+#[derive(Debug, Clone)]
+pub struct Photo {
+    /// The file's own samples: grey or colour, 8 or 16 bits, with or without alpha.
+    pixels: DynamicImage,
+    format: ImageFormat,
+    /// The turn that was applied to the stored picture.
+    orientation: Orientation,
+    pub(crate) metadata: Metadata,
+    /// How the file was compressed, if it is JPEG.
+    pub(crate) jpeg: Option<JpegHeader>,
+    warnings: Vec<Warning>,
+}
+
+impl Photo {
+    /// Decodes a file; the content decides about the format.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are no picture, of a format that is not read, incomplete, damaged, or beyond
+    /// the limits.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, PhotoError> {
+        let format = format_of(bytes)?;
+        if format == ImageFormat::Jpeg && !is_complete(bytes) {
+            return Err(PhotoError::Truncated);
+        }
+        let damaged = |source| PhotoError::Damaged { source };
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+        reader.limits(limits.for_decoder());
+        let mut decoder = reader.into_decoder().map_err(damaged)?;
+        limits.check(decoder.dimensions())?;
+        // Metadata that cannot be read must not cost the picture.
+        let orientation = (decoder.orientation()).unwrap_or(Orientation::NoTransforms);
+        let mut warnings = Vec::new();
+        if decoder.original_color_type() == ExtendedColorType::Cmyk8
+            || decoder.original_color_type() == ExtendedColorType::Cmyk16
+        {
+            warnings.push(Warning::CmykConverted);
+        }
+        let jpeg = (format == ImageFormat::Jpeg).then(|| JpegHeader::parse(bytes));
+        if jpeg.as_ref().is_some_and(|jpeg| jpeg.components.len() == 4) {
+            warnings.push(Warning::CmykConverted);
+        }
+        let mut metadata = Metadata::read(bytes, format, &mut decoder);
+        if metadata.is_first_of_several {
+            warnings.push(Warning::FirstPictureOnly);
+        }
+        let mut pixels = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+        pixels.apply_orientation(orientation);
+        metadata.make_upright(orientation);
+        Ok(Self {
+            pixels,
+            format,
+            orientation,
+            metadata,
+            jpeg,
+            warnings,
+        })
+    }
+
+    /// The format of the file.
+    pub fn format(&self) -> ImageFormat {
+        self.format
+    }
+
+    /// The samples, as people see the picture.
+    pub fn pixels(&self) -> &DynamicImage {
+        &self.pixels
+    }
+
+    /// Width and height in pixels, as people see the picture.
+    pub fn dimensions(&self) -> (u32, u32) {
+        (self.pixels.width(), self.pixels.height())
+    }
+
+    /// Whether the file stores the picture lying on its side.
+    pub fn is_stored_turned(&self) -> bool {
+        matches!(
+            self.orientation,
+            Orientation::Rotate90
+                | Orientation::Rotate270
+                | Orientation::Rotate90FlipH
+                | Orientation::Rotate270FlipH
+        )
+    }
+
+    /// What reading the file has cost already.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// The picture for an inpainting method: 8 bits, colour, no alpha. Borrowed where the file has
+    /// just that.
+    pub fn to_rgb(&self) -> Cow<'_, RgbImage> {
+        match &self.pixels {
+            DynamicImage::ImageRgb8(pixels) => Cow::Borrowed(pixels),
+            other => Cow::Owned(other.to_rgb8()),
+        }
+    }
+
+    /// Takes the hole's colours from `completed`. Every sample outside the hole stays as it was in
+    /// the file, and alpha stays everywhere, unless the hole [is the transparent
+    /// area](Hole::is_transparent_area): then its alpha becomes opaque.
+    ///
+    /// # Errors
+    ///
+    /// [`InpaintError::MaskSize`] or [`InpaintError::ImageSize`] when the sizes differ.
+    pub fn fill_hole(&mut self, completed: &RgbImage, hole: &Hole) -> Result<(), InpaintError> {
+        let size = self.dimensions();
+        if hole.mask().dimensions() != size {
+            return Err(InpaintError::MaskSize {
+                mask: hole.mask().dimensions().into(),
+                image: size.into(),
+            });
+        }
+        if completed.dimensions() != size {
+            return Err(InpaintError::ImageSize {
+                completed: completed.dimensions().into(),
+                reference: size.into(),
+            });
+        }
+        match &mut self.pixels {
+            DynamicImage::ImageLuma8(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageLumaA8(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageRgb8(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageRgba8(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageLuma16(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageLumaA16(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageRgb16(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageRgba16(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageRgb32F(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageRgba32F(pixels) => fill(pixels, completed, hole),
+            // A kind of picture that a later version of the decoder may add.
+            other => {
+                let mut pixels = other.to_rgba16();
+                fill(&mut pixels, completed, hole);
+                *other = DynamicImage::ImageRgba16(pixels);
+            }
+        }
+        Ok(())
+    }
+}

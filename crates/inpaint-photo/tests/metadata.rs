@@ -1,0 +1,139 @@
+//! What files say about their picture survives, and fits the picture.
+
+mod common;
+
+use common::{decode, encode, exif_of_camera, icc_profile, jpeg_with_segments, picture, png_with};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use inpaint_photo::{EncodeOptions, Limits, Photo, Warning};
+use std::io::Cursor;
+
+const FORMATS: [ImageFormat; 4] = [
+    ImageFormat::Jpeg,
+    ImageFormat::Png,
+    ImageFormat::WebP,
+    ImageFormat::Tiff,
+];
+
+const XMP: &[u8] = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>rated</x:xmpmeta>";
+
+fn contains(bytes: &[u8], words: &[u8]) -> bool {
+    bytes.windows(words.len()).any(|window| window == words)
+}
+
+/// A JPEG file with everything that cameras and editors put into one.
+fn camera_file() -> Vec<u8> {
+    let exif = exif_of_camera(6, Some(b"the old picture!"));
+    jpeg_with_segments(
+        &picture(48, 32),
+        &[
+            (0xE1, [b"Exif\0\0", &exif[..]].concat()),
+            (0xE1, [b"http://ns.adobe.com/xap/1.0/\0", XMP].concat()),
+            (
+                0xE2,
+                [b"ICC_PROFILE\0\x01\x01", &icc_profile(b"RGB ")[..]].concat(),
+            ),
+            (0xFE, b"a comment".to_vec()),
+        ],
+    )
+}
+
+#[test]
+fn everything_passes_through_every_format_and_back() {
+    let file = camera_file();
+    let mut photo = Photo::decode(&file, &Limits::default()).unwrap();
+    assert_eq!(photo.dimensions(), (32, 48));
+    for format in FORMATS {
+        let encoded = photo
+            .encode(Some(format), &EncodeOptions::default())
+            .unwrap();
+        assert_eq!(encoded.warnings, [], "{format:?}");
+        let reader = ImageReader::with_format(Cursor::new(&encoded.bytes), format);
+        let mut decoder = reader.into_decoder().unwrap();
+        assert_eq!(decoder.icc_profile().unwrap(), Some(icc_profile(b"RGB ")));
+        assert_eq!(decoder.xmp_metadata().unwrap().as_deref(), Some(XMP));
+        assert_eq!(decoder.orientation().unwrap(), Orientation::NoTransforms);
+        assert_eq!(decoder.dimensions(), (32, 48));
+        for words in [&b"Maker of cameras"[..], b"2024:02:29 12:00:00"] {
+            assert!(contains(&encoded.bytes, words), "{format:?}");
+        }
+        assert!(!contains(&encoded.bytes, b"old picture"), "{format:?}");
+        // The next format gets it from this one, so that every reader is tried, too.
+        photo = Photo::decode(&encoded.bytes, &Limits::default()).unwrap();
+    }
+}
+
+#[test]
+fn stripping_leaves_the_picture_alone() {
+    let photo = decode(&camera_file());
+    let options = EncodeOptions {
+        strip: true,
+        ..EncodeOptions::default()
+    };
+    for format in FORMATS {
+        let encoded = photo.encode(Some(format), &options).unwrap();
+        for words in [&b"Maker"[..], b"rated", b"acsp", b"a comment"] {
+            assert!(!contains(&encoded.bytes, words), "{format:?}");
+        }
+        assert_eq!(decode(&encoded.bytes).dimensions(), (32, 48));
+    }
+}
+
+#[test]
+fn density_is_kept_and_turns_with_the_picture() {
+    let pixels_per_metre = [11_811u32.to_be_bytes(), 5_906u32.to_be_bytes()].concat();
+    let density = [&pixels_per_metre[..], &[1]].concat();
+    let upright = png_with(&picture(20, 10), &[(*b"pHYs", density.clone())]);
+    let photo = decode(&upright);
+    let jpeg = encode(&photo, ImageFormat::Jpeg);
+    // JFIF: inches, 300 and 150 to each.
+    assert_eq!(jpeg[13..18], [1, 1, 44, 0, 150]);
+    let tiff = encode(&decode(&jpeg), ImageFormat::Tiff);
+    let bmp = encode(&decode(&tiff), ImageFormat::Bmp);
+    let png = encode(&decode(&bmp), ImageFormat::Png);
+    assert!(contains(&png, &[b"pHYs", &density[..]].concat()));
+
+    let exif = exif_of_camera(8, None);
+    let turned = png_with(&picture(20, 10), &[(*b"pHYs", density), (*b"eXIf", exif)]);
+    let jpeg = encode(&decode(&turned), ImageFormat::Jpeg);
+    assert_eq!(jpeg[13..18], [1, 0, 150, 1, 44]);
+}
+
+#[test]
+fn png_keeps_its_texts_and_how_its_samples_are_meant() {
+    let chunks = [
+        (*b"gAMA", 45_455u32.to_be_bytes().to_vec()),
+        (*b"tEXt", b"Title\0A beach".to_vec()),
+    ];
+    let file = png_with(&picture(9, 9), &chunks);
+    let png = encode(&decode(&file), ImageFormat::Png);
+    for (name, data) in &chunks {
+        assert!(contains(&png, &[&name[..], data].concat()));
+    }
+}
+
+#[test]
+fn a_profile_of_another_colour_space_goes() {
+    let segments = [(
+        0xE2,
+        [b"ICC_PROFILE\0\x01\x01", &icc_profile(b"CMYK")[..]].concat(),
+    )];
+    let photo = decode(&jpeg_with_segments(&picture(8, 8), &segments));
+    let encoded = photo.encode(None, &EncodeOptions::default()).unwrap();
+    assert_eq!(encoded.warnings, [Warning::ProfileOfOtherKind]);
+    assert!(!contains(&encoded.bytes, b"acsp"));
+}
+
+#[test]
+fn what_bmp_cannot_hold_is_said() {
+    let encoded = decode(&camera_file()).encode(Some(ImageFormat::Bmp), &EncodeOptions::default());
+    assert_eq!(encoded.unwrap().warnings.len(), 2);
+}
+
+#[test]
+fn only_the_first_of_several_pictures_is_announced() {
+    let chunks = [(*b"acTL", [0, 0, 0, 1, 0, 0, 0, 0].to_vec())];
+    let photo = decode(&png_with(&picture(8, 8), &chunks));
+    assert_eq!(photo.warnings(), [Warning::FirstPictureOnly]);
+    assert_eq!(photo.pixels(), &DynamicImage::from(picture(8, 8)));
+}
