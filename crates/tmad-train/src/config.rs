@@ -59,6 +59,10 @@ impl TrainConfig {
                 ));
             }
         }
+        let mut bounds = self.stages.iter().filter_map(|s| s.max_gradient_norm);
+        if let Some(bound) = bounds.find(|bound| bound.is_nan() || *bound <= 0.0) {
+            return Err(format!("stages: max_gradient_norm of {bound} is not above 0"));
+        }
         let is_judged = self.losses.judges_pictures();
         let least = GlobalDiscriminator::MIN_SIDE_PX as u32;
         let small = |stage: &&StageConfig| stage.networks.synthesise() && stage.size_px < least;
@@ -159,6 +163,10 @@ pub struct StageConfig {
     /// mislead a trained generator. Default 0 (the paper's).
     #[serde(default)]
     pub discriminator_warmup: u64,
+    /// Largest norm of the generator's gradient, all parameters together; longer ones are scaled
+    /// down to it. Default `null`, no bound (the paper's).
+    #[serde(default)]
+    pub max_gradient_norm: Option<f64>,
 }
 
 impl StageConfig {
@@ -175,6 +183,7 @@ impl StageConfig {
             cycles: vec![1.0],
             detach_coarse: false,
             discriminator_warmup: 0,
+            max_gradient_norm: None,
         }
     }
 
@@ -191,6 +200,7 @@ impl StageConfig {
             cycles: vec![1.0, 0.5, 0.5, 0.5],
             detach_coarse: false,
             discriminator_warmup: 0,
+            max_gradient_norm: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod adversary;
 pub mod checkpoint;
+mod clipping;
 pub mod config;
 pub mod data;
 pub mod discriminators;

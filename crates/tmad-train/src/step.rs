@@ -2,14 +2,15 @@
 
 use crate::adversary::{Evidence, Named};
 use crate::checkpoint::State;
+use crate::clipping::{clipped, gradient_norm};
 use crate::config::{Networks, TrainConfig};
 use crate::ema;
 use crate::meter::{Measured, add_up};
 use crate::objective::{Objective, objective, total};
 use crate::shard::{Shard, in_parallel, summed};
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use tmad::perceptual::FeatureNetwork;
 
 /// One step of Adam on one batch: the discriminators first, on what the generator makes of it,
@@ -88,11 +89,16 @@ pub(crate) fn one_step(
         gradients.push(gradient);
     }
     let model = state.model.clone();
-    let gradients = summed(&model, gradients, device);
+    let mut gradients = summed(&model, gradients, device);
+    let norm = gradient_norm(&model, &gradients, device);
+    news.push(("gradient", norm.clone()));
     if stage.networks.synthesise() {
         let norm = |embedding| gradient_norm(embedding, &gradients, device);
         news.push(("theta_gradient", norm(&model.theta)));
         news.push(("phi_gradient", norm(&model.phi)));
+    }
+    if let Some(max_norm) = stage.max_gradient_norm {
+        gradients = clipped(&model, gradients, norm, max_norm);
     }
     state.model = state.optimiser.step(learning_rate, model, gradients);
     let decay = ema::decay_at(state.place.total_steps, config.ema_decay);
@@ -109,29 +115,4 @@ fn on(device: &Device, values: Named) -> Named {
     values
         .map(|(name, value)| (name, value.to_device(device)))
         .collect()
-}
-
-/// Norm of the gradient of a module's parameters, `[1]`, without autodiff.
-fn gradient_norm<M: Module>(module: &M, grads: &GradientsParams, device: &Device) -> Tensor<1> {
-    struct Squares<'a> {
-        grads: &'a GradientsParams,
-        sum: Option<Tensor<1>>,
-    }
-    impl ModuleVisitor for Squares<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.grads.get::<D>(param.id) {
-                let square = grad.square().sum();
-                self.sum = Some(match self.sum.take() {
-                    Some(sum) => sum + square,
-                    None => square,
-                });
-            }
-        }
-    }
-    let mut squares = Squares { grads, sum: None };
-    module.visit(&mut squares);
-    match squares.sum {
-        Some(sum) => sum.sqrt(),
-        None => Tensor::zeros([1], device),
-    }
 }
