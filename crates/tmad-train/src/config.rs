@@ -61,7 +61,9 @@ impl TrainConfig {
         }
         let mut bounds = self.stages.iter().filter_map(|s| s.max_gradient_norm);
         if let Some(bound) = bounds.find(|bound| bound.is_nan() || *bound <= 0.0) {
-            return Err(format!("stages: max_gradient_norm of {bound} is not above 0"));
+            return Err(format!(
+                "stages: max_gradient_norm of {bound} is not above 0"
+            ));
         }
         let is_judged = self.losses.judges_pictures();
         let least = GlobalDiscriminator::MIN_SIDE_PX as u32;
