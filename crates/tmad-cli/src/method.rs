@@ -68,6 +68,7 @@ impl fmt::Display for MethodSpec {
             Switch::Candidates(count) => write!(f, " candidates={count}"),
             Switch::Retrieval(Retrieval::Hard) => f.write_str(" retrieval=hard"),
             Switch::Retrieval(Retrieval::Soft) => f.write_str(" retrieval=soft"),
+            Switch::Retrieval(Retrieval::Random) => f.write_str(" retrieval=random"),
             Switch::Memory(Sampling::All) => f.write_str(" memory=all"),
             Switch::Memory(Sampling::Paper) => f.write_str(" memory=paper"),
         })
@@ -80,7 +81,7 @@ impl FromStr for Switch {
     fn from_str(text: &str) -> Result<Self, String> {
         let unknown = || {
             format!(
-                "`{text}` is no switch; there are candidates=N, retrieval=hard|soft, memory=all|paper"
+                "`{text}` is no switch; there are candidates=N, retrieval=hard|soft|random, memory=all|paper"
             )
         };
         let (name, value) = text.split_once('=').ok_or_else(unknown)?;
@@ -88,6 +89,7 @@ impl FromStr for Switch {
             ("candidates", count) => Self::Candidates(count.parse().map_err(|_| unknown())?),
             ("retrieval", "hard") => Self::Retrieval(Retrieval::Hard),
             ("retrieval", "soft") => Self::Retrieval(Retrieval::Soft),
+            ("retrieval", "random") => Self::Retrieval(Retrieval::Random),
             ("memory", "all") => Self::Memory(Sampling::All),
             ("memory", "paper") => Self::Memory(Sampling::Paper),
             _ => return Err(unknown()),

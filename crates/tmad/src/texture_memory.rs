@@ -127,6 +127,9 @@ pub enum Retrieval {
     /// One patch, the sum of all windows weighted by their similarity (ablation W-Sum); it takes
     /// every candidate's place.
     Soft,
+    /// Windows by chance, the same for the same picture: what retrieval is worth shows against
+    /// it. Not meant for training.
+    Random,
 }
 
 /// First pixel of every window along a side: every `stride` pixels, and one flush with the end.
@@ -290,7 +293,14 @@ pub fn retrieve(scores: Tensor<2>, memory: Tensor<4>, config: &MemoryConfig) -> 
     let [_, channels, side, _] = memory.dims();
     let num_candidates = config.num_candidates;
     let flat = (memory.detach()).reshape([num_windows, channels * side * side]);
-    let values = tensor_values(scores.clone().detach());
+    let values = match config.retrieval {
+        Retrieval::Random => {
+            let mut random = Random::new(0);
+            let values = (0..num_patches * num_windows).map(|_| random.unit() as f32);
+            values.collect()
+        }
+        Retrieval::Hard | Retrieval::Soft => tensor_values(scores.clone().detach()),
+    };
     let (ranking, ranked_scores): (Vec<_>, Vec<_>) = (values.chunks_exact(num_windows))
         .map(|row| {
             rank(
@@ -307,7 +317,7 @@ pub fn retrieve(scores: Tensor<2>, memory: Tensor<4>, config: &MemoryConfig) -> 
             .unsqueeze_dim::<3>(1)
     });
     let patches = match config.retrieval {
-        Retrieval::Hard => {
+        Retrieval::Hard | Retrieval::Random => {
             let indices = ranking.iter().flatten().map(|&i| i as i64).collect();
             let hard = flat
                 .select(0, index_tensor(indices, &scores.device()))

@@ -36,7 +36,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "PROTOCOL", default_value = "centre")]
     protocol: String,
     /// Methods to run, separated by commas: tmad, coarse, patchmatch, telea; tmad with switches
-    /// that need no training, separated by colons: candidates=N, retrieval=hard|soft,
+    /// that need no training, separated by colons: candidates=N, retrieval=hard|soft|random,
     /// memory=all|paper
     #[arg(
         long,

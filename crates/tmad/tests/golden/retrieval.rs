@@ -52,6 +52,7 @@ fn check(prefix: &str, retrieval: Retrieval, num_ranks: usize) {
     match retrieval {
         // Copies: not a bit may differ.
         Retrieval::Hard => assert_same(&values(first.clone()), &output, prefix),
+        Retrieval::Random => unreachable!("no reference draws the same windows"),
         Retrieval::Soft => {
             golden.assert_close(&format!("{prefix}output"), &values(first.clone()), OUTPUT)
         }
@@ -105,4 +106,15 @@ fn ties_go_to_the_lower_index() {
     let memory = Tensor::zeros([5, 3, 1, 1], &device());
     let found = retrieve(c, memory, &config(Retrieval::Hard));
     assert_eq!(found.ranking, as_rows(&golden, "ties.ranking"));
+}
+
+#[test]
+fn windows_by_chance_differ_from_the_best_and_stay_the_same() {
+    let scores = Tensor::from_data([[9.0, 8.0, 7.0, 1.0, 2.0, 3.0, 4.0, 5.0]; 6], &device());
+    let memory = Tensor::zeros([8, 3, 1, 1], &device());
+    let found = || retrieve(scores.clone(), memory.clone(), &config(Retrieval::Random)).ranking;
+    assert_eq!(found(), found());
+    let best = retrieve(scores.clone(), memory.clone(), &config(Retrieval::Hard)).ranking;
+    let differ = found().iter().zip(&best).filter(|(a, b)| a != b).count();
+    assert!(differ >= 5, "{:?}", found());
 }
