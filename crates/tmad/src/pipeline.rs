@@ -5,7 +5,7 @@
 //! resolution, and each time the texture memory and the patch synthesis network of that scale
 //! replace what doubling blurred.
 
-use crate::detail;
+use crate::detail::{self, NUM_BANDS};
 use crate::model::{Inputs, Model, ModelConfig};
 use crate::patches::{Position, assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
@@ -14,6 +14,7 @@ use crate::tensors::{images_to_tensor, tensor_to_images};
 use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windows};
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
+use energy::Missing;
 use explain::Trace;
 use inpaint_core::{
     Control, InpaintError, Inpainter, Mask, Rect, RgbImage, check_sizes, composite,
@@ -21,6 +22,7 @@ use inpaint_core::{
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+mod energy;
 mod explain;
 mod refine;
 
@@ -146,15 +148,7 @@ impl TMad {
         let completed = if self.coarse_only {
             guess
         } else {
-            let completed =
-                self.synthesise_in_chunks(guess.clone(), &inputs, step, control, trace)?;
-            if is_first || !self.model.config().synthesis.candidate_detail {
-                completed
-            } else {
-                // The level before has decided everything that its pixels can show; taking more
-                // over again would add the same detail at every scale.
-                guess.clone() + detail::finest(completed - guess)
-            }
+            self.synthesise_in_chunks(guess, is_first, &inputs, step, control, trace)?
         };
         let mut images = tensor_to_images(completed);
         composite(&picture.image, &images.remove(0), &picture.mask)
@@ -163,6 +157,7 @@ impl TMad {
     fn synthesise_in_chunks(
         &self,
         guess: Tensor<4>,
+        is_first: bool,
         inputs: &Inputs,
         step: &dyn Fn(f32),
         control: &Control,
@@ -177,6 +172,12 @@ impl TMad {
             .flat_map(|(cells, _)| cells.iter().copied())
             .collect();
         trace.starts_level(&ordered, &windows);
+        let [_, _, height, width] = guess.dims();
+        let switches = &self.model.config().synthesis;
+        let (has_detail, margin) = (switches.candidate_detail, switches.detail_margin_px);
+        // Larger scales add only what smaller ones cannot show.
+        let num_bands = if is_first { NUM_BANDS } else { 1 };
+        let mut missing = Missing::new(width, height, num_bands);
         let mut patches = Vec::new();
         let mut num_done = 0;
         for (cells, tiles) in &groups {
@@ -184,16 +185,35 @@ impl TMad {
             let (done, candidates) =
                 (self.model).synthesise_tiles(&guess, &inputs.mask, cells, tiles, &memory);
             trace.retrieved(&candidates);
+            if has_detail {
+                missing.add(&done, &candidates[0].patches, cells, margin);
+            }
             patches.push(done);
             num_done += cells.len();
             step(0.3 + 0.7 * num_done as f32 / ordered.len() as f32);
         }
-        Ok(assemble(
+        let completed = assemble(
             Tensor::cat(patches, 0),
             &ordered,
             inputs.image.clone(),
             &inputs.masks,
             inputs.mask.clone(),
+        );
+        if !has_detail {
+            return Ok(completed);
+        }
+        let completed = if is_first {
+            completed
+        } else {
+            // The level before has decided everything that its pixels can show; taking more over
+            // again would add the same detail at every scale.
+            guess.clone() + detail::finest(completed - guess)
+        };
+        let missing = missing.into_tensor(&completed);
+        Ok(select_hole(
+            inputs.mask.clone(),
+            completed + missing,
+            inputs.image.clone(),
         ))
     }
 
