@@ -12,6 +12,7 @@ use crate::regions::{Region, regions};
 use crate::scale::{Scaled, enlarge, reduce};
 use crate::tensors::{images_to_tensor, tensor_to_images};
 use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windows};
+use crate::tiles::Tiles;
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
 use energy::Missing;
@@ -19,12 +20,14 @@ use explain::Trace;
 use inpaint_core::{
     Control, InpaintError, Inpainter, Mask, Rect, RgbImage, check_sizes, composite,
 };
+use seams::SecondGrid;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 mod energy;
 mod explain;
 mod refine;
+mod seams;
 
 /// Weights that this project trained, compiled in.
 static BUILT_IN: &[u8] = include_bytes!("../weights/tmad.safetensors");
@@ -166,31 +169,57 @@ impl TMad {
         let cells = hole_cells(inputs.masks[0], self.model.config().patch_px, 0);
         let windows = self.windows(inputs.masks[0], control.seed);
         let memory = [self.model.remember(&guess, &windows)];
-        let groups = self.model.tiles(&cells).groups(&cells, CELLS_AT_ONCE);
+        let switches = &self.model.config().synthesis;
+        let (has_detail, margin) = (switches.candidate_detail, switches.detail_margin_px);
+        let tiles = self.model.tiles(&cells);
+        // At larger scales only fine detail is added, which shows no seams.
+        let is_blended = is_first && switches.tile_cells > 1 && tiles.origins.len() > 1;
+        let num_passes = if is_blended { 2 } else { 1 };
+        let num_in_all = num_passes * cells.len();
+        let mut num_done = 0;
+        let mut synthesise = |cells: &[Position], tiles: &Tiles| {
+            control.check_cancelled()?;
+            let done = (self.model).synthesise_tiles(&guess, &inputs.mask, cells, tiles, &memory);
+            num_done += cells.len();
+            step(0.3 + 0.7 * num_done as f32 / num_in_all as f32);
+            Ok::<_, InpaintError>(done)
+        };
+        let second = if is_blended {
+            let (side, t) = (self.model.config().patch_px, switches.tile_cells);
+            let shifted = Tiles::shifted(&cells, side, t, SecondGrid::shift_cells(t));
+            let mut patches = Vec::new();
+            let mut ordered = Vec::new();
+            for (cells, tiles) in shifted.groups(&cells, CELLS_AT_ONCE) {
+                patches.push(synthesise(&cells, &tiles)?.0);
+                ordered.extend(cells);
+            }
+            let patches = Tensor::cat(patches, 0);
+            Some(SecondGrid::new(patches, &ordered, tiles.origins[0], t))
+        } else {
+            None
+        };
+        let groups = tiles.groups(&cells, CELLS_AT_ONCE);
         // Tile by tile, not row by row as `cells`.
         let ordered: Vec<_> = (groups.iter())
             .flat_map(|(cells, _)| cells.iter().copied())
             .collect();
         trace.starts_level(&ordered, &windows);
         let [_, _, height, width] = guess.dims();
-        let switches = &self.model.config().synthesis;
-        let (has_detail, margin) = (switches.candidate_detail, switches.detail_margin_px);
         // Larger scales add only what smaller ones cannot show.
         let num_bands = if is_first { NUM_BANDS } else { 1 };
         let mut missing = Missing::new(width, height, num_bands);
         let mut patches = Vec::new();
-        let mut num_done = 0;
         for (cells, tiles) in &groups {
-            control.check_cancelled()?;
-            let (done, candidates) =
-                (self.model).synthesise_tiles(&guess, &inputs.mask, cells, tiles, &memory);
+            let (done, candidates) = synthesise(cells, tiles)?;
+            let done = match &second {
+                Some(second) => second.blend(done, cells),
+                None => done,
+            };
             trace.retrieved(&candidates);
             if has_detail {
                 missing.add(&done, &candidates[0].patches, cells, margin);
             }
             patches.push(done);
-            num_done += cells.len();
-            step(0.3 + 0.7 * num_done as f32 / ordered.len() as f32);
         }
         let completed = assemble(
             Tensor::cat(patches, 0),
