@@ -3,9 +3,12 @@
 
 use crate::interrupt::Interrupted;
 use indicatif::{ProgressBar, ProgressStyle};
+use inpaint_core::Control;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Standard error.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +68,21 @@ impl Terminal {
         let style = ProgressStyle::with_template(template).expect("templates are constants");
         // Indicatif itself draws nothing when standard error is no terminal.
         ProgressBar::new(length).with_style(style.progress_chars("█▉▊▋▌▍▎▏ "))
+    }
+
+    /// For work on one picture: with a seed, ended by `stop`, its progress shown by a bar, which
+    /// the caller has to clear.
+    pub fn control(&self, seed: u64, stop: Arc<AtomicBool>) -> (Control, ProgressBar) {
+        let bar = self.progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
+        let shown = bar.clone();
+        let control =
+            Control::with_seed(seed)
+                .with_cancel_flag(stop)
+                .on_progress(move |fraction, stage| {
+                    shown.set_message(stage.to_owned());
+                    shown.set_position((fraction * 1000.0) as u64);
+                });
+        (control, bar)
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn initial_biases(num_candidates: usize) -> Vec<f32> {
 /// # Shapes
 ///
 /// `[n, channels, k, k]` → two of the same shape.
-fn bands(x: Tensor<4>) -> [Tensor<4>; NUM_BANDS] {
+pub(crate) fn bands(x: Tensor<4>) -> [Tensor<4>; NUM_BANDS] {
     let [finer, coarser] = BOXES.map(|side| blurred(x.clone(), side));
     [x - finer.clone(), finer - coarser]
 }

@@ -5,24 +5,29 @@
 //! resolution, and each time the texture memory and the patch synthesis network of that scale
 //! replace what doubling blurred.
 
-use crate::detail;
+use crate::detail::{self, NUM_BANDS};
 use crate::model::{Inputs, Model, ModelConfig};
 use crate::patches::{Position, assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
 use crate::scale::{Scaled, enlarge, reduce};
 use crate::tensors::{images_to_tensor, tensor_to_images};
 use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windows};
+use crate::tiles::Tiles;
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
+use energy::Missing;
 use explain::Trace;
 use inpaint_core::{
     Control, InpaintError, Inpainter, Mask, Rect, RgbImage, check_sizes, composite,
 };
+use seams::SecondGrid;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+mod energy;
 mod explain;
 mod refine;
+mod seams;
 
 /// Weights that this project trained, compiled in.
 static BUILT_IN: &[u8] = include_bytes!("../weights/tmad.safetensors");
@@ -146,15 +151,7 @@ impl TMad {
         let completed = if self.coarse_only {
             guess
         } else {
-            let completed =
-                self.synthesise_in_chunks(guess.clone(), &inputs, step, control, trace)?;
-            if is_first || !self.model.config().synthesis.candidate_detail {
-                completed
-            } else {
-                // The level before has decided everything that its pixels can show; taking more
-                // over again would add the same detail at every scale.
-                guess.clone() + detail::finest(completed - guess)
-            }
+            self.synthesise_in_chunks(guess, is_first, &inputs, step, control, trace)?
         };
         let mut images = tensor_to_images(completed);
         composite(&picture.image, &images.remove(0), &picture.mask)
@@ -163,6 +160,7 @@ impl TMad {
     fn synthesise_in_chunks(
         &self,
         guess: Tensor<4>,
+        is_first: bool,
         inputs: &Inputs,
         step: &dyn Fn(f32),
         control: &Control,
@@ -171,29 +169,80 @@ impl TMad {
         let cells = hole_cells(inputs.masks[0], self.model.config().patch_px, 0);
         let windows = self.windows(inputs.masks[0], control.seed);
         let memory = [self.model.remember(&guess, &windows)];
-        let groups = self.model.tiles(&cells).groups(&cells, CELLS_AT_ONCE);
+        let switches = &self.model.config().synthesis;
+        let (has_detail, margin) = (switches.candidate_detail, switches.detail_margin_px);
+        let tiles = self.model.tiles(&cells);
+        // At larger scales only fine detail is added, which shows no seams.
+        let is_blended = is_first && switches.tile_cells > 1 && tiles.origins.len() > 1;
+        let num_passes = if is_blended { 2 } else { 1 };
+        let num_in_all = num_passes * cells.len();
+        let mut num_done = 0;
+        let mut synthesise = |cells: &[Position], tiles: &Tiles| {
+            control.check_cancelled()?;
+            let done = (self.model).synthesise_tiles(&guess, &inputs.mask, cells, tiles, &memory);
+            num_done += cells.len();
+            step(0.3 + 0.7 * num_done as f32 / num_in_all as f32);
+            Ok::<_, InpaintError>(done)
+        };
+        let second = if is_blended {
+            let (side, t) = (self.model.config().patch_px, switches.tile_cells);
+            let shifted = Tiles::shifted(&cells, side, t, SecondGrid::shift_cells(t));
+            let mut patches = Vec::new();
+            let mut ordered = Vec::new();
+            for (cells, tiles) in shifted.groups(&cells, CELLS_AT_ONCE) {
+                patches.push(synthesise(&cells, &tiles)?.0);
+                ordered.extend(cells);
+            }
+            let patches = Tensor::cat(patches, 0);
+            Some(SecondGrid::new(patches, &ordered, tiles.origins[0], t))
+        } else {
+            None
+        };
+        let groups = tiles.groups(&cells, CELLS_AT_ONCE);
         // Tile by tile, not row by row as `cells`.
         let ordered: Vec<_> = (groups.iter())
             .flat_map(|(cells, _)| cells.iter().copied())
             .collect();
         trace.starts_level(&ordered, &windows);
+        let [_, _, height, width] = guess.dims();
+        // Larger scales add only what smaller ones cannot show.
+        let num_bands = if is_first { NUM_BANDS } else { 1 };
+        let mut missing = Missing::new(width, height, num_bands);
         let mut patches = Vec::new();
-        let mut num_done = 0;
         for (cells, tiles) in &groups {
-            control.check_cancelled()?;
-            let (done, candidates) =
-                (self.model).synthesise_tiles(&guess, &inputs.mask, cells, tiles, &memory);
+            let (done, candidates) = synthesise(cells, tiles)?;
+            let done = match &second {
+                Some(second) => second.blend(done, cells),
+                None => done,
+            };
             trace.retrieved(&candidates);
+            if has_detail {
+                missing.add(&done, &candidates[0].patches, cells, margin);
+            }
             patches.push(done);
-            num_done += cells.len();
-            step(0.3 + 0.7 * num_done as f32 / ordered.len() as f32);
         }
-        Ok(assemble(
+        let completed = assemble(
             Tensor::cat(patches, 0),
             &ordered,
             inputs.image.clone(),
             &inputs.masks,
             inputs.mask.clone(),
+        );
+        if !has_detail {
+            return Ok(completed);
+        }
+        let completed = if is_first {
+            completed
+        } else {
+            // The level before has decided everything that its pixels can show; taking more over
+            // again would add the same detail at every scale.
+            guess.clone() + detail::finest(completed - guess)
+        };
+        let missing = missing.into_tensor(&completed);
+        Ok(select_hole(
+            inputs.mask.clone(),
+            completed + missing,
+            inputs.image.clone(),
         ))
     }
 

@@ -8,6 +8,9 @@ const BLOCK_PX: u32 = 32;
 const MIN_CONTEXT_PX: u32 = 64;
 /// Least side of a region, the side of a training crop.
 const MIN_REGION_PX: u32 = 256;
+/// Holes narrower than a patch do with [`MIN_CONTEXT_PX`]: a picture can have hundreds of them, as
+/// dust, and each would take as long as a large one.
+const NARROW_PX: u32 = 32;
 
 /// A group of holes.
 #[derive(Debug, Clone)]
@@ -47,7 +50,10 @@ pub fn regions(mask: &Mask) -> Vec<Region> {
 /// Start and length of the region along a side of `limit` pixels for holes at `start`.
 fn extended(start: u32, length: u32, limit: u32) -> (u32, u32) {
     let wanted = (length / 2).max(MIN_CONTEXT_PX);
-    let missing = MIN_REGION_PX.saturating_sub(length).div_ceil(2);
+    let missing = match length {
+        0..NARROW_PX => 0,
+        _ => MIN_REGION_PX.saturating_sub(length).div_ceil(2),
+    };
     let margin = wanted.max(missing);
     let end = start
         .saturating_add(length)
@@ -159,8 +165,17 @@ mod tests {
             let context = regions(&mask)[0].context;
             assert!(context.x + context.width <= 400);
             assert!(context.x <= x && x < context.x + context.width);
-            assert!(context.width >= 256, "{context:?}");
+            assert!(context.width >= 129, "{context:?}");
             assert_eq!((context.y, context.height), (0, 20));
+            // As wide as a patch.
+            let rect = Rect {
+                x: x.min(368),
+                y: 0,
+                width: 32,
+                height: 20,
+            };
+            let context = regions(&Mask::rectangle(400, 20, rect))[0].context;
+            assert!(context.width >= 256, "{context:?}");
         }
     }
 }

@@ -23,13 +23,24 @@ impl Tiles {
     /// Groups `cells`, which lie on one grid in every picture, into tiles of `side` × `side`.
     /// Tiles without a cell do not exist.
     pub(crate) fn new(cells: &[Position], patch_px: usize, side: usize) -> Self {
+        Self::shifted(cells, patch_px, side, 0)
+    }
+
+    /// As [`Tiles::new`], on a grid that begins this many cells higher and further left.
+    pub(crate) fn shifted(
+        cells: &[Position],
+        patch_px: usize,
+        side: usize,
+        shift_cells: usize,
+    ) -> Self {
+        let shift_px = (patch_px * shift_cells) as i32;
         let mut origins: Vec<Position> = Vec::new();
         let mut places = Vec::new();
         let tile_px = (patch_px * side) as i32;
         let mut first = 0;
         for run in cells.chunk_by(|a, b| a.image == b.image) {
             let least = |of: fn(&Position) -> i32| run.iter().map(of).min().unwrap_or(0);
-            let (top, left) = (least(|p| p.y), least(|p| p.x));
+            let (top, left) = (least(|p| p.y) - shift_px, least(|p| p.x) - shift_px);
             let first_tile = origins.len();
             for (index, cell) in run.iter().enumerate() {
                 let start = |at: i32, first: i32| first + (at - first) / tile_px * tile_px;

@@ -7,7 +7,7 @@ mod png;
 mod tiff;
 mod webp;
 
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, swaps_sides};
 use crate::{Photo, PhotoError, Warning, content_type};
 use image::{ColorType, DynamicImage, ImageFormat};
 use std::borrow::Cow;
@@ -98,7 +98,9 @@ impl Photo {
             return Ok(bytes);
         }
         let source = self.jpeg.as_ref().map(|jpeg| &jpeg.header);
-        jpeg::encode(pixels, metadata, source, options.jpeg_quality, dropped)
+        let is_turned = swaps_sides(self.orientation);
+        let quality = options.jpeg_quality;
+        jpeg::encode(pixels, metadata, source, is_turned, quality, dropped)
     }
 }
 

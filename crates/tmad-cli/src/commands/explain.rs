@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 use anyhow::{Result, bail};
 use clap::Args;
 use image::DynamicImage;
-use inpaint_core::{Control, ExplainedPatch, InpaintError, Square, TextureMethod};
+use inpaint_core::{ExplainedPatch, InpaintError, Square, TextureMethod};
 use inpaint_photo::Limits;
 use serde::Serialize;
 use std::io::{self, Cursor, Write};
@@ -123,16 +123,7 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
 
     args.engine.limit_threads()?;
     let method = args.engine.load_tmad(&args.engine.open_device()?)?;
-    let bar = terminal.progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
-    let control = Control::with_seed(args.seed)
-        .with_cancel_flag(interrupt::stop_flag())
-        .on_progress({
-            let bar = bar.clone();
-            move |fraction, stage| {
-                bar.set_message(stage.to_owned());
-                bar.set_position((fraction * 1000.0) as u64);
-            }
-        });
+    let (control, bar) = terminal.control(args.seed, interrupt::stop_flag());
     let image = photo.to_rgb().into_owned();
     let explanation = method.explain(&image, mask, &control);
     bar.finish_and_clear();

@@ -148,16 +148,7 @@ fn one(
     stop: Arc<AtomicBool>,
     report: &Report,
 ) -> Result<()> {
-    let bar = (report.terminal).progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
-    let control = Control::with_seed(args.seed)
-        .with_cancel_flag(Arc::clone(&stop))
-        .on_progress({
-            let bar = bar.clone();
-            move |fraction, stage| {
-                bar.set_message(stage.to_owned());
-                bar.set_position((fraction * 1000.0) as u64);
-            }
-        });
+    let (control, bar) = (report.terminal).control(args.seed, Arc::clone(&stop));
     let start = Instant::now();
     let (name, target) = (photo.to_string(), output.to_string());
     let filled = job.run(&name, file, &target, format, &control);

@@ -8,7 +8,7 @@ use crate::photo::read_photo;
 use crate::terminal::Terminal;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use inpaint_core::{Control, InpaintError, Size, TextureMethod};
+use inpaint_core::{InpaintError, Size, TextureMethod};
 use inpaint_photo::{EncodeOptions, Limits};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -78,16 +78,7 @@ pub fn run(args: &RefineArgs, terminal: &Terminal) -> Result<()> {
 
     args.engine.limit_threads()?;
     let method = args.engine.load_tmad(&args.engine.open_device()?)?;
-    let bar = terminal.progress_bar(1000, "{msg:24} {wide_bar} {percent:>3} % {eta:>4}");
-    let control = Control::with_seed(args.seed)
-        .with_cancel_flag(interrupt::stop_flag())
-        .on_progress({
-            let bar = bar.clone();
-            move |fraction, _| {
-                bar.set_message("refining");
-                bar.set_position((fraction * 1000.0) as u64);
-            }
-        });
+    let (control, bar) = terminal.control(args.seed, interrupt::stop_flag());
     let (image, guess) = (photo.to_rgb().into_owned(), coarse.to_rgb());
     let start = Instant::now();
     let refined = method.refine(&image, &guess, mask, &control);
