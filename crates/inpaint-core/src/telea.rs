@@ -256,8 +256,9 @@ impl Filling {
             let [x, y] = slopes.map(|slope| slope[c]);
             (sum[c] / total + (x + y) / (x.hypot(y) + 1e-20)).clamp(0.0, 255.0)
         });
-        self.colours[at] = colour;
+        // Whole levels: a slope counts with its direction alone, also one that is a rounding error.
         let pixel = image::Rgb(colour.map(|value| value.round() as u8));
+        self.colours[at] = pixel.0.map(f32::from);
         self.result.put_pixel(x as u32, y as u32, pixel);
     }
 }

@@ -10,7 +10,7 @@ use crate::run_folder::RunFolder;
 use crate::shard::split;
 use crate::step::one_step;
 use crate::validation;
-use crate::weights_file::read_weights;
+use crate::weights_file::{read_features, read_weights};
 use burn::module::Module;
 use burn::optim::{AdamConfig, ModuleOptimizer};
 use inpaint_core::random::stream;
@@ -157,7 +157,7 @@ fn feature_networks(
             });
             Ok(Vec::new())
         }
-        Some(path) => read_weights(path, |file| {
+        Some(path) => read_features(path, |file| {
             (options.devices.iter())
                 .map(|device| FeatureNetwork::load(file, &device.clone().autodiff()))
                 .collect()

@@ -290,6 +290,15 @@ fn workers_add_up_to_the_whole_batch() {
             for (several, one) in [(&several.1, &one.1), (&several.2, &one.2)] {
                 assert_eq!(several.len(), one.len());
                 for (name, value) in one {
+                    if name == "patch.linear.bias" {
+                        // Relativistic scores are differences, in which it cancels out.
+                        let largest = several[name]
+                            .iter()
+                            .chain(value)
+                            .fold(0f32, |m, g| m.max(g.abs()));
+                        assert!(largest < 1e-5, "{largest}");
+                        continue;
+                    }
                     // Sums of thousands of terms in f32, in another order.
                     assert_close(&several[name], value, 1e-4, name);
                 }

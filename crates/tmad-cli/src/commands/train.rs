@@ -45,7 +45,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
     /// Feature network of the perceptual loss: VGG-19 or SqueezeNet 1.1 with torchvision's names,
-    /// as safetensors. Without it that loss is left out
+    /// as safetensors or PyTorch's .pth. Without it that loss is left out
     #[arg(long, value_name = "FILE")]
     perceptual_weights: Option<PathBuf>,
     /// End with a checkpoint after this time, such as 25m or 8h
