@@ -12,7 +12,7 @@ use burn::backend::{Autodiff, Backend, backend_extension};
 use std::fmt::Debug;
 
 /// Forward operations, dispatched on the tensors' device. Arguments as in [`crate::conv2d_fused`],
-/// [`crate::carafe`], [`crate::matmul_bt`] and [`crate::square_sums`].
+/// [`crate::carafe`], [`crate::matmul_bt`], [`crate::square_sums`] and [`crate::box_means`].
 #[backend_extension(Flex, LibTorch: cfg(feature = "libtorch"), Autodiff)]
 pub trait TmadOps: Backend {
     fn conv2d(
@@ -40,6 +40,14 @@ pub trait TmadOps: Backend {
 
     fn square_sums(a: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::float_sum_dim(Self::float_mul(a.clone(), a), 1)
+    }
+
+    fn box_means(x: FloatTensor<Self>, side: usize) -> FloatTensor<Self> {
+        let along = |x, sides: [usize; 2]| {
+            let padding = sides.map(|side| side / 2);
+            Self::avg_pool2d(x, sides, [1; 2], padding, false, false)
+        };
+        along(along(x, [side, 1]), [1, side])
     }
 }
 

@@ -164,6 +164,16 @@ impl TmadOps for Flex {
         let sums = filled(m, |sums| kernels::square_sums(m, k, values(&a), sums));
         tensor(sums, [m, 1])
     }
+
+    fn box_means(x: FlexTensor, side: usize) -> FlexTensor {
+        let x = x.to_contiguous();
+        let [batch, channels, height, width] = dims(&x);
+        let shape = [batch * channels, height, width];
+        let means = filled(batch * channels * height * width, |out| {
+            kernels::box_means(shape, side, values(&x), out)
+        });
+        tensor(means, dims::<4>(&x))
+    }
 }
 
 impl TrainableOps for Flex {

@@ -174,6 +174,20 @@ pub fn square_sums(a: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as TmadOps>::square_sums(a.into_dispatch()))
 }
 
+/// Means over the `side` × `side` pixels around every pixel, as far as they lie inside.
+///
+/// # Panics
+///
+/// If the side is even.
+pub fn box_means(x: Tensor<4>, side: usize) -> Tensor<4> {
+    assert!(side % 2 == 1, "a box of side {side} has no middle");
+    if !has_kernels(&x.device()) {
+        return composed::box_means(x, side);
+    }
+    let means = <Dispatch as TmadOps>::box_means(x.into_dispatch(), side);
+    Tensor::from_dispatch(means)
+}
+
 /// Whether tensors of this device lie in the program's memory and need no gradients, so that
 /// their values can be read and written directly.
 pub fn is_plain_memory(device: &Device) -> bool {

@@ -2,10 +2,12 @@
 
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
 use crate::patch_synthesis::average_cells;
+use crate::tensors::map_planes;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
 use serde::{Deserialize, Serialize};
+use tmad_ops::is_plain_memory;
 
 /// Sizes of the coarse network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,6 +183,11 @@ impl Coarse {
 /// Twice the size, bilinear with pixel centres in the middle (align_corners = false).
 fn doubled(x: Tensor<4>) -> Tensor<4> {
     let [n, channels, height, width] = x.dims();
+    if is_plain_memory(&x.device()) {
+        return map_planes(x, [2 * height, 2 * width], |values, plane| {
+            double_plane(values, width, plane);
+        });
+    }
     // Along one axis: every sample twice, then weights 1/4, 1/2, 1/4, which is 3/4 of the nearer
     // sample and 1/4 of the farther one.
     let x = x
@@ -193,6 +200,29 @@ fn doubled(x: Tensor<4>) -> Tensor<4> {
         (at(0) + at(2)) * 0.25 + at(1) * 0.5
     };
     blurred(blurred(x, 2, 2 * height), 3, 2 * width)
+}
+
+/// [`doubled`] for one plane with rows of `width` pixels.
+fn double_plane(values: &[f32], width: usize, plane: &mut [f32]) {
+    let height = values.len() / width;
+    let mut mixed = vec![0.0f32; width];
+    for (y, row) in plane.chunks_exact_mut(2 * width).enumerate() {
+        let near = y / 2;
+        let far = if y % 2 == 0 {
+            near.saturating_sub(1)
+        } else {
+            (near + 1).min(height - 1)
+        };
+        let [near, far] = [near, far].map(|y| &values[y * width..][..width]);
+        for ((mixed, near), far) in mixed.iter_mut().zip(near).zip(far) {
+            *mixed = 0.75 * near + 0.25 * far;
+        }
+        for (x, pair) in row.chunks_exact_mut(2).enumerate() {
+            let (before, behind) = (x.saturating_sub(1), (x + 1).min(width - 1));
+            pair[0] = 0.75 * mixed[x] + 0.25 * mixed[before];
+            pair[1] = 0.75 * mixed[x] + 0.25 * mixed[behind];
+        }
+    }
 }
 
 #[cfg(test)]
@@ -254,15 +284,16 @@ mod tests {
 
     #[test]
     fn doubling_is_bilinear() {
-        let device = Device::flex();
-        let x = TensorData::new(vec![0.0f32, 4.0, 8.0, 12.0], [1, 1, 2, 2]);
-        let y = tensor_values(doubled(Tensor::from_data(x, &device)));
-        let rows = [
-            [0., 1., 3., 4.],
-            [2., 3., 5., 6.],
-            [6., 7., 9., 10.],
-            [8., 9., 11., 12.],
-        ];
-        assert_eq!(y, rows.concat());
+        for device in [Device::flex(), Device::flex().autodiff()] {
+            let x = TensorData::new(vec![0.0f32, 4.0, 8.0, 12.0], [1, 1, 2, 2]);
+            let y = tensor_values(doubled(Tensor::from_data(x, &device)));
+            let rows = [
+                [0., 1., 3., 4.],
+                [2., 3., 5., 6.],
+                [6., 7., 9., 10.],
+                [8., 9., 11., 12.],
+            ];
+            assert_eq!(y, rows.concat());
+        }
     }
 }

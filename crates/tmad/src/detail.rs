@@ -1,9 +1,11 @@
 //! The candidates' own detail, which a patch may take over as it is
 //! ([`PatchSynthesisConfig::candidate_detail`](crate::patch_synthesis::PatchSynthesisConfig)).
 
-use burn::tensor::module::avg_pool2d;
-use burn::tensor::ops::AvgPoolOptions;
+use crate::tensors::tensor_values;
+use crate::tiles::Tiles;
 use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
+use tmad_ops::{box_means, is_plain_memory};
 
 /// Bands that [`bands`] splits a candidate into.
 pub(crate) const NUM_BANDS: usize = 2;
@@ -27,34 +29,105 @@ pub(crate) fn initial_biases(num_candidates: usize) -> Vec<f32> {
 ///
 /// `[n, channels, k, k]` → two of the same shape.
 pub(crate) fn bands(x: Tensor<4>) -> [Tensor<4>; NUM_BANDS] {
-    let [finer, coarser] = BOXES.map(|side| blurred(x.clone(), side));
+    let [finer, coarser] = BOXES.map(|side| box_means(x.clone(), side));
     [x - finer.clone(), finer - coarser]
-}
-
-/// Mean over the box around every pixel, as far as it lies inside: first along columns, then
-/// along rows, which is the same and much less work.
-fn blurred(x: Tensor<4>, side: usize) -> Tensor<4> {
-    let along = |x: Tensor<4>, sides: [usize; 2]| {
-        let options = AvgPoolOptions::new(sides)
-            .with_stride([1; 2])
-            .with_padding(sides.map(|side| side / 2))
-            .with_count_include_pad(false);
-        avg_pool2d(x, options)
-    };
-    along(along(x, [side, 1]), [1, side])
 }
 
 /// What is finer than the narrowest box: what doubling a picture's size cannot show.
 pub(crate) fn finest(x: Tensor<4>) -> Tensor<4> {
-    let coarser = blurred(x.clone(), BOXES[0]);
+    let coarser = box_means(x.clone(), BOXES[0]);
     x - coarser
 }
 
 /// What is coarser than the widest box is taken out: a network that only adds detail must not
 /// shift colours.
 pub(crate) fn without_coarse(x: Tensor<4>) -> Tensor<4> {
-    let coarse = blurred(x.clone(), BOXES[NUM_BANDS - 1]);
+    let coarse = box_means(x.clone(), BOXES[NUM_BANDS - 1]);
     x - coarse
+}
+
+/// The detail of tiles: every candidate's bands, faded out towards the border and weighted pixel by
+/// pixel by its share, summed up where windows of neighbouring cells overlap.
+///
+/// # Shapes
+///
+/// `candidates` `[num_cells, num_candidates · 3, k + 2·margin, k + 2·margin]`, `shares`
+/// `[num_tiles, NUM_BANDS · num_candidates, T, T]` → `[num_tiles, 3, T, T]`.
+///
+/// # Panics
+///
+/// If `margin` is more than half of a cell.
+pub(crate) fn of_tiles(
+    tiles: &Tiles,
+    candidates: Tensor<4>,
+    shares: Tensor<4>,
+    margin: usize,
+) -> Tensor<4> {
+    if is_plain_memory(&shares.device()) {
+        return of_tiles_in_memory(tiles, candidates, shares, margin);
+    }
+    mixed(
+        tiles.overlap(faded_bands(candidates, margin), margin),
+        shares,
+    )
+}
+
+/// [`of_tiles`] cell by cell and row by row, without maps of all bands.
+fn of_tiles_in_memory(
+    tiles: &Tiles,
+    candidates: Tensor<4>,
+    shares: Tensor<4>,
+    margin: usize,
+) -> Tensor<4> {
+    let [num_tiles, num_shares, tile_px, _] = shares.dims();
+    let side = candidates.dims()[2];
+    let (device, num) = (shares.device(), num_shares / NUM_BANDS);
+    let [finer, coarser] = BOXES.map(|side| tensor_values(box_means(candidates.clone(), side)));
+    let (plain, shares) = (tensor_values(candidates), tensor_values(shares));
+    let fade = fade(side, margin);
+    let plane_len = tile_px * tile_px;
+    let mut sums = vec![0.0f32; num_tiles * 3 * plane_len];
+    let each_tile = sums.par_chunks_exact_mut(3 * plane_len).enumerate();
+    each_tile.for_each(|(tile, sums)| {
+        let shares = &shares[tile * num_shares * plane_len..][..num_shares * plane_len];
+        let [mut fine, mut middle] = [vec![0.0f32; side], vec![0.0f32; side]];
+        for (cell, [top, left]) in tiles.corners(tile, side - 2 * margin) {
+            // The window's first pixels may lie before the tile, its last ones behind it.
+            let inside = |corner: usize| {
+                let end = (tile_px + margin - corner).min(side);
+                (margin.saturating_sub(corner), end)
+            };
+            let ((first_row, end_row), (first, end)) = (inside(top), inside(left));
+            let column = left + first - margin;
+            for y in first_row..end_row {
+                let row = (top + y - margin) * tile_px + column;
+                for candidate in 0..num {
+                    for (band, weights) in [&mut fine, &mut middle].into_iter().enumerate() {
+                        let shares = &shares[(band * num + candidate) * plane_len + row..];
+                        let fades = fade[first..end].iter().zip(shares);
+                        for (weight, (along, share)) in weights.iter_mut().zip(fades) {
+                            *weight = share * (fade[y] * along);
+                        }
+                    }
+                    for channel in 0..3 {
+                        let plane = (cell * num + candidate) * 3 + channel;
+                        let at = (plane * side + y) * side + first..(plane * side + y) * side + end;
+                        let [x, near, far] = [&plain, &finer, &coarser].map(|v| &v[at.clone()]);
+                        let pixels = x.iter().zip(near).zip(far);
+                        let weights = fine.iter().zip(&middle);
+                        let sums = &mut sums[channel * plane_len + row..][..end - first];
+                        for ((sum, ((x, near), far)), (fine, middle)) in
+                            sums.iter_mut().zip(pixels).zip(weights)
+                        {
+                            *sum += fine * (x - near) + middle * (near - far);
+                        }
+                    }
+                }
+            }
+        }
+    });
+    let shape = [num_tiles, 3, tile_px, tile_px];
+    Tensor::from_data(TensorData::new(sums, shape), &device)
 }
 
 /// Every candidate's bands side by side, faded out towards the border as far as neighbouring
@@ -96,7 +169,7 @@ fn fade(side: usize, margin: usize) -> Vec<f32> {
 /// # Shapes
 ///
 /// `bands` `[n, num · 3, h, w]`, `shares` `[n, num, h, w]` → `[n, 3, h, w]`.
-pub(crate) fn mixed(bands: Tensor<4>, shares: Tensor<4>) -> Tensor<4> {
+fn mixed(bands: Tensor<4>, shares: Tensor<4>) -> Tensor<4> {
     let [n, num, height, width] = shares.dims();
     let bands = bands.reshape([n, num, 3, height * width]);
     let shares = shares.reshape([n, num, 1, height * width]);
@@ -106,8 +179,38 @@ pub(crate) fn mixed(bands: Tensor<4>, shares: Tensor<4>) -> Tensor<4> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensors::tensor_values;
+    use crate::patches::Position;
     use burn::tensor::Device;
+    use inpaint_core::random::Random;
+
+    /// Both ways are the same, with holes in tiles, and windows that reach beyond them.
+    #[test]
+    fn cell_by_cell_is_what_maps_of_bands_give() {
+        let k = 8usize;
+        let positions = [(0, 0, 0), (0, 0, 8), (0, 8, 8), (0, 16, 0), (1, 3, 3)];
+        let cells = positions.map(|(image, y, x)| Position { image, y, x });
+        let mut random = Random::new(3);
+        for (side, margin, num) in [(1, 0, 1), (1, 4, 2), (2, 3, 1), (3, 2, 3), (2, 4, 4)] {
+            let tiles = Tiles::new(&cells, k, side);
+            let (padded, tile_px) = (k + 2 * margin, side * k);
+            let mut values = |shape: [usize; 4]| -> Tensor<4> {
+                let len = shape.iter().product();
+                tensor((0..len).map(|_| random.normal() as f32).collect(), shape)
+            };
+            let candidates = values([cells.len(), 3 * num, padded, padded]);
+            let shares = values([tiles.origins.len(), NUM_BANDS * num, tile_px, tile_px]);
+            let bands = tiles.overlap(faded_bands(candidates.clone(), margin), margin);
+            let expected = mixed(bands, shares.clone());
+            let found = of_tiles(&tiles, candidates, shares, margin);
+            assert_eq!(found.dims(), expected.dims());
+            let pairs = tensor_values(found)
+                .into_iter()
+                .zip(tensor_values(expected));
+            for (found, expected) in pairs {
+                assert!((found - expected).abs() < 1e-4, "{found} and {expected}");
+            }
+        }
+    }
 
     /// Against the mean pixel by pixel.
     #[test]
@@ -117,8 +220,8 @@ mod tests {
         let value = |y: usize, x: usize| ((3 * y * y + 5 * x) % 11) as f32;
         let values = (0..height * width).map(|i| value(i / width, i % width));
         let data = TensorData::new(values.collect::<Vec<_>>(), [1, 1, height, width]);
-        let found = blurred(Tensor::from_data(data, &device), side);
-        let found = crate::tensors::tensor_values(found);
+        let found = box_means(Tensor::from_data(data, &device), side);
+        let found = tensor_values(found);
         let near = |at: usize, limit: usize| at.saturating_sub(2)..(at + 3).min(limit);
         for y in 0..height {
             for x in 0..width {

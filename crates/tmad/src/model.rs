@@ -464,10 +464,9 @@ impl Model {
             synthesised = detail::without_coarse(synthesised);
         }
         if switches.candidate_detail {
-            let margin = self.detail_margin();
-            let bands = tiles.overlap(detail::faded_bands(retrieved, margin), margin);
             let shares = output.narrow(1, 3, num_shares);
-            synthesised = synthesised + detail::mixed(bands, shares);
+            let detail = detail::of_tiles(tiles, retrieved, shares, self.detail_margin());
+            synthesised = synthesised + detail;
         }
         let mut patches = tiles.split(synthesised);
         if switches.residual_output {

@@ -5,10 +5,12 @@ use crate::coarse::{check_count, check_widths};
 use crate::detail;
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
 use crate::patches::centre;
+use crate::tensors::map_planes;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
 use serde::{Deserialize, Serialize};
+use tmad_ops::is_plain_memory;
 
 /// Sizes of the patch synthesis network. The defaults are reading R1 of the paper's Table I;
 /// `up_scales`, the widths and `crop_margin` give the others (PAPER.md).
@@ -348,6 +350,20 @@ impl Backbone {
 pub(crate) fn average_cells(x: Tensor<4>, cell: usize) -> Tensor<4> {
     let [n, channels, height, width] = x.dims();
     let (rows, columns) = (height / cell, width / cell);
+    if is_plain_memory(&x.device()) {
+        let share = 1.0 / (cell * cell) as f32;
+        return map_planes(x, [rows, columns], |values, plane| {
+            let cell_rows = values.chunks_exact(cell * width);
+            for (cell_rows, means) in cell_rows.zip(plane.chunks_exact_mut(columns.max(1))) {
+                for row in cell_rows.chunks_exact(width) {
+                    for (mean, cell) in means.iter_mut().zip(row.chunks_exact(cell)) {
+                        *mean += cell.iter().sum::<f32>();
+                    }
+                }
+                means.iter_mut().for_each(|mean| *mean *= share);
+            }
+        });
+    }
     x.reshape([n * channels * rows, cell, columns, cell])
         .mean_dim(3)
         .mean_dim(1)

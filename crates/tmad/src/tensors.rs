@@ -96,6 +96,27 @@ pub fn tensor_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
         .expect("converted to f32")
 }
 
+/// Computes every plane of a tensor in the program's memory from the plane of `x`.
+///
+/// # Shapes
+///
+/// `x` `[batch, channels, h, w]` → `[batch, channels, height, width]`; `compute` gets the values of
+/// one plane and the place of its result, which is filled with zeros.
+pub(crate) fn map_planes(
+    x: Tensor<4>,
+    [height, width]: [usize; 2],
+    compute: impl Fn(&[f32], &mut [f32]) + Sync,
+) -> Tensor<4> {
+    let ([batch, channels, from_height, from_width], device) = (x.dims(), x.device());
+    let values = tensor_values(x);
+    let mut planes = vec![0.0f32; batch * channels * height * width];
+    (planes.par_chunks_exact_mut((height * width).max(1)))
+        .zip(values.par_chunks_exact((from_height * from_width).max(1)))
+        .for_each(|(plane, values)| compute(values, plane));
+    let shape = [batch, channels, height, width];
+    Tensor::from_data(TensorData::new(planes, shape), &device)
+}
+
 /// Whole numbers as a tensor for [`Tensor::select`].
 pub(crate) fn index_tensor(indices: Vec<i64>, device: &Device) -> Tensor<1, Int> {
     let len = indices.len();

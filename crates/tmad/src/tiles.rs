@@ -109,6 +109,19 @@ impl Tiles {
         groups
     }
 
+    /// The cells of a tile, each with its top left corner in it, for cells of `cell_px` pixels.
+    pub(crate) fn corners(
+        &self,
+        tile: usize,
+        cell_px: usize,
+    ) -> impl Iterator<Item = (usize, [usize; 2])> {
+        let places = &self.cells[tile * self.side * self.side..][..self.side * self.side];
+        places.iter().enumerate().filter_map(move |(place, cell)| {
+            let corner = [place / self.side, place % self.side].map(|step| step * cell_px);
+            cell.map(|cell| (cell, corner))
+        })
+    }
+
     /// Puts the maps of cells into maps of tiles, with zeros at places without a cell.
     ///
     /// # Shapes

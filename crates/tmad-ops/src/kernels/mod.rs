@@ -1,4 +1,5 @@
-//! CPU kernels on plain slices: convolution with its gradients, CARAFE and matrix products.
+//! CPU kernels on plain slices: convolution with its gradients, CARAFE, matrix products and box
+//! means.
 //!
 //! Tensors are contiguous NCHW f32. Every function checks the lengths of its slices and
 //! panics on a mismatch. Results do not depend on the number of threads.
@@ -6,6 +7,7 @@
 // Indices name rows and columns of small matrices, often of several at once.
 #![allow(clippy::needless_range_loop)]
 
+mod boxes;
 mod carafe;
 mod conv2d;
 mod direct;
@@ -23,6 +25,7 @@ mod unfold;
 mod weight_grad;
 mod winograd;
 
+pub use boxes::box_means;
 pub use carafe::{
     carafe, carafe_backward, carafe_from_logits, carafe_kernels, carafe_kernels_backward,
 };

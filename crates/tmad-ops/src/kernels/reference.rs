@@ -37,6 +37,26 @@ fn for_each_product(shape: &Conv2dShape, mut visit: impl FnMut(usize, usize, usi
     }
 }
 
+/// See [`box_means`](fn@super::box_means).
+pub fn box_means([planes, height, width]: [usize; 3], side: usize, x: &[f32]) -> Vec<f64> {
+    let near =
+        |at: usize, limit: usize| at.saturating_sub(side / 2)..(at + side / 2 + 1).min(limit);
+    let mut means = Vec::with_capacity(x.len());
+    for plane in 0..planes {
+        for (y, x0) in (0..height).flat_map(|y| (0..width).map(move |x0| (y, x0))) {
+            let (rows, columns) = (near(y, height), near(x0, width));
+            let count = rows.len() * columns.len();
+            let at = rows.flat_map(|v| {
+                columns
+                    .clone()
+                    .map(move |u| (plane * height + v) * width + u)
+            });
+            means.push(at.map(|i| f64::from(x[i])).sum::<f64>() / count as f64);
+        }
+    }
+    means
+}
+
 /// `act(conv(x, weight) + bias + residual)`; see [`conv2d`](fn@super::conv2d).
 pub fn conv2d(
     shape: &Conv2dShape,

@@ -25,9 +25,9 @@ pub(super) unsafe fn row<V: Vector>(
     // Output columns whose pixel lies in the image.
     let low = s.padding.saturating_sub(kx).div_ceil(s.stride);
     let high = (s.width + s.padding).saturating_sub(kx).div_ceil(s.stride);
+    let (mut oy, mut ox) = (first / out_width, first % out_width);
     let mut done = 0;
     while done < count {
-        let (oy, ox) = ((first + done) / out_width, (first + done) % out_width);
         let end = out_width.min(ox + count - done);
         let y = (oy * s.stride + ky).wrapping_sub(s.padding);
         let (low, high) = if y < s.height {
@@ -39,14 +39,32 @@ pub(super) unsafe fn row<V: Vector>(
         // SAFETY: `ox ≤ low ≤ high ≤ end`, and `end − ox` elements are left in `dst`.
         unsafe {
             let dst = dst.add(done);
-            clear(dst, low - ox);
-            clear(dst.add(high - ox), end - high);
+            clear_border(dst, low - ox);
+            clear_border(dst.add(high - ox), end - high);
             if high > low {
                 let start = y * s.width + low * s.stride + kx - s.padding;
                 copy::<V>(&plane[start..], s.stride, high - low, dst.add(low - ox));
             }
         }
         done += end - ox;
+        (oy, ox) = (oy + 1, 0);
+    }
+}
+
+/// [`clear`], quick for the border of a small kernel: mostly it is no or one pixel, and narrow
+/// pictures have many.
+///
+/// # Safety
+/// `dst` is writable for `count` elements.
+#[inline(always)]
+unsafe fn clear_border(dst: *mut f32, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match count {
+            0 => {}
+            1 => *dst = 0.0,
+            _ => clear(dst, count),
+        }
     }
 }
 

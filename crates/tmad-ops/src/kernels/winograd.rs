@@ -31,6 +31,9 @@ pub(super) const POINTS: usize = SPAN * SPAN;
 /// Bytes of transformed input and of products of one task; they stay in the second-level cache.
 const BLOCK_BYTES: usize = 640 << 10;
 
+/// Rows of the largest register tile.
+const TILES_AT_ONCE: usize = 8;
+
 /// Sizes of a Winograd convolution.
 #[derive(Clone, Copy)]
 pub(super) struct Plan {
@@ -57,6 +60,10 @@ impl Plan {
         let rows = s.batch * d * tiles_y;
         let rows_per_task = (BLOCK_BYTES / (tile_bytes * tiles_x).max(1)).clamp(1, rows.max(1));
         let rows_per_task = rows_per_task.min(rows.div_ceil(4).max(1));
+        // On small maps a task still gets as many tiles as the products take at once: with fewer
+        // it would not be done earlier.
+        let least = TILES_AT_ONCE.div_ceil(tiles_x.max(1));
+        let rows_per_task = rows_per_task.max(least.min(rows.max(1)));
         let reach = TILE * tiles_x + 2 * d;
         let input_width = reach.max(s.padding + s.width);
         // Without the extra line, the points of one tile would share few cache sets.
