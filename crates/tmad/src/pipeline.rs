@@ -5,7 +5,7 @@
 //! resolution, and each time the texture memory and the patch synthesis network of that scale
 //! replace what doubling blurred.
 
-use crate::detail::{self, NUM_BANDS};
+use crate::detail;
 use crate::model::{Inputs, Model, ModelConfig};
 use crate::patches::{Position, assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
@@ -205,8 +205,9 @@ impl TMad {
             .collect();
         trace.starts_level(&ordered, &windows);
         let [_, _, height, width] = guess.dims();
-        // Larger scales add only what smaller ones cannot show.
-        let num_bands = if is_first { NUM_BANDS } else { 1 };
+        // Larger scales add only what smaller ones cannot show. At the smallest the networks' own
+        // mixture stays: as strong as its candidates, it lies 0.4 dB farther from the truth.
+        let num_bands = if is_first { 0 } else { 1 };
         let mut missing = Missing::new(width, height, num_bands);
         let mut patches = Vec::new();
         for (cells, tiles) in &groups {
