@@ -12,9 +12,9 @@
 //! So the same code could neither be tested without several NVIDIA cards nor run on the devices
 //! that this project trains on. What is used here instead is what data-parallel training in Burn
 //! is made of everywhere else:
-//! [`Module::fork`](burn::module::Module::fork) for the workers' copies,
+//! [`Module::fork`] for the workers' copies,
 //! [`GradientsParams::to_device`](burn::optim::GradientsParams::to_device) and
-//! [`GradientsAccumulator`](burn::optim::GradientsAccumulator) for their gradients.
+//! [`GradientsAccumulator`] for their gradients.
 
 use crate::config::StageConfig;
 use crate::data::{self, Sample};
