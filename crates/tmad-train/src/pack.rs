@@ -228,7 +228,7 @@ impl Pack {
         let is_pack = file.read_exact(&mut magic).is_ok() && magic == MAGIC;
         if !is_pack {
             return Err(failed(
-                &"no file of pictures; give a folder, or a file that `tmad pack` wrote",
+                &"this is no file of packed pictures; give a folder, or a file that `tmad pack` wrote",
             ));
         }
         let damaged = "the file is damaged or cut off; pack the pictures again";

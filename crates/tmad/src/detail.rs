@@ -28,7 +28,7 @@ pub(crate) fn initial_biases(num_candidates: usize) -> Vec<f32> {
 /// # Shapes
 ///
 /// `[n, channels, k, k]` → two of the same shape.
-pub(crate) fn bands(x: Tensor<4>) -> [Tensor<4>; NUM_BANDS] {
+fn bands(x: Tensor<4>) -> [Tensor<4>; NUM_BANDS] {
     let [finer, coarser] = BOXES.map(|side| box_means(x.clone(), side));
     [x - finer.clone(), finer - coarser]
 }

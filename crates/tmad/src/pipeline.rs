@@ -205,10 +205,9 @@ impl TMad {
             .collect();
         trace.starts_level(&ordered, &windows);
         let [_, _, height, width] = guess.dims();
-        // Larger scales add only what smaller ones cannot show. At the smallest the networks' own
-        // mixture stays: as strong as its candidates, it lies 0.4 dB farther from the truth.
-        let num_bands = if is_first { 0 } else { 1 };
-        let mut missing = Missing::new(width, height, num_bands);
+        // At the smallest scale the networks' own mixture stays: as strong as its candidates, it
+        // lies 0.4 dB farther from the truth.
+        let mut missing = (has_detail && !is_first).then(|| Missing::new(width, height));
         let mut patches = Vec::new();
         for (cells, tiles) in &groups {
             let (done, candidates) = synthesise(cells, tiles)?;
@@ -217,7 +216,7 @@ impl TMad {
                 None => done,
             };
             trace.retrieved(&candidates);
-            if has_detail {
+            if let Some(missing) = &mut missing {
                 missing.add(&done, &candidates[0].patches, cells, margin);
             }
             patches.push(done);
@@ -229,16 +228,12 @@ impl TMad {
             &inputs.masks,
             inputs.mask.clone(),
         );
-        if !has_detail {
+        let Some(missing) = missing else {
             return Ok(completed);
-        }
-        let completed = if is_first {
-            completed
-        } else {
-            // The level before has decided everything that its pixels can show; taking more over
-            // again would add the same detail at every scale.
-            guess.clone() + detail::finest(completed - guess)
         };
+        // The level before has decided everything that its pixels can show; taking more over again
+        // would add the same detail at every scale.
+        let completed = guess.clone() + detail::finest(completed - guess);
         let missing = missing.into_tensor(&completed);
         Ok(select_hole(
             inputs.mask.clone(),

@@ -1,33 +1,30 @@
-//! Texture as strong as around the hole.
+//! Texture as strong as around the hole, for the scales that only add fine detail.
 //!
 //! A network that mixes several candidates averages them, and what averages out is their detail:
 //! the result is smoother than what it was made of. What a cell lacks is taken from its best
 //! candidate, as much of it as brings the cell's energy to that of its candidates.
 
-use crate::detail::{bands, faded_bands};
+use crate::detail::{faded_bands, finest};
 use crate::patches::{Position, centre};
 use crate::tensors::tensor_values;
 use burn::tensor::{Tensor, TensorData};
 
-/// Detail that is missing in a picture, collected cell by cell.
+/// Fine detail that is missing in a picture, collected cell by cell.
 #[derive(Debug)]
 pub(super) struct Missing {
     width: usize,
     height: usize,
     /// `[3, height, width]`
     values: Vec<f32>,
-    num_bands: usize,
 }
 
 impl Missing {
-    /// In a picture of this size. Of the bands of detail, only the
-    /// `num_bands` finest are looked at.
-    pub(super) fn new(width: usize, height: usize, num_bands: usize) -> Self {
+    /// In a picture of this size.
+    pub(super) fn new(width: usize, height: usize) -> Self {
         Self {
             width,
             height,
             values: vec![0.0; 3 * height * width],
-            num_bands,
         }
     }
 
@@ -44,41 +41,27 @@ impl Missing {
         margin: usize,
     ) {
         let [n, channels, side, _] = candidates.dims();
-        let best = candidates.clone().narrow(1, 0, 3);
-        let shown = bands(centre(candidates.clone(), side - 2 * margin));
-        let found = bands(patches.clone());
-        let faded = faded_bands(best, margin);
-        let mut lacking: Option<Tensor<4>> = None;
-        for (band, (shown, found)) in shown
-            .into_iter()
-            .zip(found)
-            .enumerate()
-            .take(self.num_bands)
-        {
-            let wanted = sums(shown.clone().powi_scalar(2));
-            let best = shown.narrow(1, 0, 3);
-            let best_energies = sums(best.clone().powi_scalar(2));
-            let products = sums(best * found.clone());
-            let energies = sums(found.powi_scalar(2));
-            let shares: Vec<f32> = (0..n)
-                .map(|cell| {
-                    share(
-                        energies[cell],
-                        products[cell],
-                        best_energies[cell],
-                        wanted[cell] * 3.0 / channels as f32,
-                    )
-                })
-                .collect();
-            let shares = Tensor::from_data(TensorData::new(shares, [n, 1, 1, 1]), &faded.device());
-            let part = faded.clone().narrow(1, 3 * band, 3) * shares;
-            lacking = Some(match lacking {
-                Some(sum) => sum + part,
-                None => part,
-            });
-        }
-        let Some(lacking) = lacking else { return };
-        self.put(&tensor_values(lacking), side, cells, margin);
+        let shown = finest(centre(candidates.clone(), side - 2 * margin));
+        let found = finest(patches.clone());
+        let best = shown.clone().narrow(1, 0, 3);
+        let wanted = sums(shown.powi_scalar(2));
+        let products = sums(best.clone() * found.clone());
+        let best_energies = sums(best.powi_scalar(2));
+        let energies = sums(found.powi_scalar(2));
+        let shares: Vec<f32> = (0..n)
+            .map(|cell| {
+                share(
+                    energies[cell],
+                    products[cell],
+                    best_energies[cell],
+                    wanted[cell] * 3.0 / channels as f32,
+                )
+            })
+            .collect();
+        let shares = Tensor::from_data(TensorData::new(shares, [n, 1, 1, 1]), &patches.device());
+        // The finest band comes first.
+        let faded = faded_bands(candidates.clone().narrow(1, 0, 3), margin).narrow(1, 0, 3);
+        self.put(&tensor_values(faded * shares), side, cells, margin);
     }
 
     fn put(&mut self, values: &[f32], side: usize, cells: &[Position], margin: usize) {
@@ -147,8 +130,7 @@ mod tests {
     }
 
     fn fine_energy(patch: Tensor<4>) -> f32 {
-        let [fine, _] = bands(patch);
-        sums(fine.powi_scalar(2))[0]
+        sums(finest(patch).powi_scalar(2))[0]
     }
 
     /// What is missing in one cell at the picture's corner.
@@ -158,7 +140,7 @@ mod tests {
             y: 0,
             x: 0,
         };
-        let mut missing = Missing::new(SIDE, SIDE, 1);
+        let mut missing = Missing::new(SIDE, SIDE);
         missing.add(patch, candidates, &[cell], MARGIN);
         missing.into_tensor(patch)
     }
@@ -218,7 +200,7 @@ mod tests {
         let cells = cells.map(|(y, x)| Position { image: 0, y, x });
         let patches = Tensor::zeros([4, 3, SIDE, SIDE], &Device::flex());
         let candidates = noise(1, SIDE + 2 * MARGIN, 0.5).repeat_dim(0, 4);
-        let mut missing = Missing::new(SIDE, SIDE, 1);
+        let mut missing = Missing::new(SIDE, SIDE);
         missing.add(&patches, &candidates, &cells, MARGIN);
         let values = tensor_values(missing.into_tensor(&patches));
         assert_eq!(values.len(), 3 * SIDE * SIDE);
