@@ -76,6 +76,15 @@ impl Control {
         self
     }
 
+    /// For methods that run another one as a part: the same seed and cancellation, no reports.
+    #[must_use]
+    pub fn without_progress(&self) -> Self {
+        Self {
+            progress: None,
+            ..self.clone()
+        }
+    }
+
     /// Asks the running method to stop with [`InpaintError::Cancelled`].
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
@@ -131,6 +140,16 @@ mod tests {
             control.check_cancelled(),
             Err(InpaintError::Cancelled)
         ));
+    }
+
+    #[test]
+    fn a_part_is_cancelled_with_the_whole() {
+        let control = Control::with_seed(3).on_progress(|_, _| panic!("a part must not report"));
+        let part = control.without_progress();
+        part.report(0.5, "part");
+        assert_eq!(part.seed, 3);
+        control.cancel();
+        assert!(part.is_cancelled());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tmad::coarse::Prior;
 use tmad_train::config::DataConfig;
 use tmad_train::data::{Loader, Pictures, Sampler};
 
@@ -37,7 +38,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         let range = 0..pictures.len();
-        let sampler = Sampler::new(pictures.clone(), range, config.clone(), side, 1);
+        let sampler = Sampler::new(
+            pictures.clone(),
+            range,
+            config.clone(),
+            Prior::None,
+            side,
+            1,
+        );
         let mut loader = Loader::start(sampler, 0);
         let started = Instant::now();
         let mut count = 0;

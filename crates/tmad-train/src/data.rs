@@ -7,12 +7,13 @@ use crossbeam_channel::{Receiver, bounded};
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
-use inpaint_core::Mask;
 use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, RectangleMask};
 use inpaint_core::random::{Random, stream};
+use inpaint_core::{Control, Mask};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tmad::coarse::Prior;
 use tmad::model::{Inputs, ModelConfig};
 
 /// Why a folder cannot be trained on.
@@ -199,6 +200,8 @@ pub struct Sample {
     pub image: RgbImage,
     /// Same size, 1 = hole.
     pub mask: Mask,
+    /// Same size: what [`Prior::filling`] made of them.
+    pub filling: Option<RgbImage>,
 }
 
 /// Draws samples by number: the same number is the same sample, whoever draws it.
@@ -208,16 +211,19 @@ pub struct Sampler {
     /// Indices of the pictures to draw from.
     range: std::ops::Range<usize>,
     data: DataConfig,
+    prior: Prior,
     size_px: u32,
     seed: u64,
 }
 
 impl Sampler {
-    /// Draws from the pictures of `range` in a fixed pseudo-random order.
+    /// Draws from the pictures of `range` in a fixed pseudo-random order, for networks with this
+    /// prior.
     pub fn new(
         pictures: Arc<Pictures>,
         range: std::ops::Range<usize>,
         data: DataConfig,
+        prior: Prior,
         size_px: u32,
         seed: u64,
     ) -> Self {
@@ -225,6 +231,7 @@ impl Sampler {
             pictures,
             range,
             data,
+            prior,
             size_px,
             seed,
         }
@@ -246,7 +253,14 @@ impl Sampler {
         } else {
             FreeFormMask::default().generate(self.size_px, self.size_px, mask_seed)
         };
-        Some(Sample { image, mask })
+        let filling = (self.prior)
+            .filling(&image, &mask, &Control::with_seed(mask_seed))
+            .expect("a mask has the size of its picture, and nobody cancels");
+        Some(Sample {
+            image,
+            mask,
+            filling,
+        })
     }
 }
 
@@ -304,11 +318,12 @@ pub fn resize_area(
 ///
 /// # Panics
 ///
-/// If `samples` is empty or their sizes differ.
+/// If `samples` is empty, their sizes differ, or they were drawn for another prior.
 pub fn inputs<'a>(samples: &'a [Sample], config: &ModelConfig, device: &Device) -> Inputs<'a> {
     let images: Vec<_> = samples.iter().map(|s| &s.image).collect();
     let masks = samples.iter().map(|s| &s.mask).collect();
-    Inputs::new(&images, masks, config, device)
+    let fillings: Vec<_> = samples.iter().filter_map(|s| s.filling.as_ref()).collect();
+    Inputs::with_fillings(&images, masks, &fillings, config, device)
 }
 
 /// Worker threads that keep a few samples ready. Sample order does not depend on their number.

@@ -236,6 +236,7 @@ impl Run<'_> {
             self.pictures.clone(),
             0..num_train,
             self.config.data.clone(),
+            self.config.model.coarse.prior,
             stage.size_px,
             seed,
         );

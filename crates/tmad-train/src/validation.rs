@@ -22,7 +22,14 @@ const NUM_PREVIEWS: usize = 6;
 pub fn samples(config: &TrainConfig, pictures: &Arc<Pictures>) -> Vec<Sample> {
     let first = pictures.len() - config.num_validation;
     let range = first..pictures.len();
-    let sampler = Sampler::new(pictures.clone(), range, config.data.clone(), SIZE_PX, SEED);
+    let sampler = Sampler::new(
+        pictures.clone(),
+        range,
+        config.data.clone(),
+        config.model.coarse.prior,
+        SIZE_PX,
+        SEED,
+    );
     (0..config.num_validation as u64)
         .filter_map(|index| sampler.sample(index))
         .collect()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
+use tmad::coarse::Prior;
 use tmad_train::config::DataConfig;
 use tmad_train::data::{DataError, Pictures, Sampler};
 use tmad_train::pack::{Pack, PackFormat, PackOptions, Packed, pack};
@@ -53,7 +54,7 @@ fn packed(pictures: &Path, output: &Path, options: PackOptions) -> Result<Packed
 fn samples(path: &Path) -> Vec<(RgbImage, Vec<u8>)> {
     let pictures = Arc::new(Pictures::open(path, 1, 0).unwrap());
     let range = 0..pictures.len();
-    let sampler = Sampler::new(pictures, range, DataConfig::default(), 48, 9);
+    let sampler = Sampler::new(pictures, range, DataConfig::default(), Prior::None, 48, 9);
     (0..20)
         .map(|index| {
             let sample = sampler.sample(index).unwrap();

@@ -6,6 +6,9 @@ use crate::tensors::map_planes;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
+use inpaint_core::image::Rgb;
+use inpaint_core::patchmatch::PatchMatch;
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage};
 use serde::{Deserialize, Serialize};
 use tmad_ops::is_plain_memory;
 
@@ -40,6 +43,74 @@ pub enum Prior {
     /// The smoothest filling ([`inpaint_core::membrane`]); the network predicts the difference to
     /// it, so that it starts from there instead of having to learn to carry colours inwards.
     Membrane,
+    /// The membrane, and beside it what the filling of [`PatchMatch`] adds to it. The network
+    /// predicts the difference to the membrane, and pixel by pixel how much of PatchMatch's to
+    /// take over: structure and texture where the copy can be trusted, none where it cannot.
+    #[serde(rename = "patchmatch")]
+    PatchMatch,
+}
+
+impl Prior {
+    /// Channels of [`Inputs::prior`](crate::model::Inputs::prior).
+    pub(crate) fn num_channels(self) -> usize {
+        match self {
+            Self::None | Self::Membrane => 3,
+            Self::PatchMatch => 6,
+        }
+    }
+
+    /// PatchMatch's filling of a picture, where this prior is made of one.
+    ///
+    /// # Errors
+    ///
+    /// [`InpaintError`] if the sizes differ, or `control` was cancelled.
+    pub fn filling(
+        self,
+        image: &RgbImage,
+        mask: &Mask,
+        control: &Control,
+    ) -> Result<Option<RgbImage>, InpaintError> {
+        match self {
+            Self::None | Self::Membrane => Ok(None),
+            // Nothing to copy: the membrane's mid grey.
+            Self::PatchMatch if mask.is_full() => {
+                let (width, height) = image.dimensions();
+                Ok(Some(RgbImage::from_pixel(width, height, Rgb([128; 3]))))
+            }
+            Self::PatchMatch => PatchMatch::default()
+                .inpaint(image, mask, control)
+                .map(Some),
+        }
+    }
+
+    /// The guess that the network's output stands for.
+    ///
+    /// # Shapes
+    ///
+    /// `prior` as the network saw it, `output` as it came; the result is
+    /// `[batch, 3, height, width]`.
+    pub(crate) fn guess(self, prior: Tensor<4>, output: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::None => output,
+            Self::Membrane => prior + output,
+            Self::PatchMatch => {
+                let (membrane, copied) = (prior.clone().narrow(1, 0, 3), prior.narrow(1, 3, 3));
+                let (change, share) = (output.clone().narrow(1, 0, 3), output.narrow(1, 3, 1));
+                membrane + change + copied * share
+            }
+        }
+    }
+
+    /// The last layer, such that an untrained network's guess is a sensible one.
+    fn output_layer(self, init: &mut Initializer, in_channels: usize) -> Conv2d {
+        let layer =
+            |init: &mut _, out_channels| Conv2d::new(init, in_channels, out_channels, 1).linear();
+        match self {
+            Self::None => layer(init, 3),
+            Self::Membrane => layer(init, 3).zeroed(),
+            Self::PatchMatch => layer(init, 4).zeroed().biased(&[0.0, 0.0, 0.0, 0.5]),
+        }
+    }
 }
 
 impl Default for CoarseConfig {
@@ -124,7 +195,7 @@ impl Coarse {
         let widths = &config.widths;
         let bottleneck = *widths.last().expect("the coarse network needs a width");
         Self {
-            input: Conv2d::new(init, 4, widths[0], 1),
+            input: Conv2d::new(init, config.prior.num_channels() + 1, widths[0], 1),
             down: (widths.windows(2))
                 .map(|pair| Down::new(init, pair[0], pair[1]))
                 .collect(),
@@ -134,22 +205,20 @@ impl Coarse {
             up: (widths.windows(2).rev())
                 .map(|pair| Up::new(init, pair[1], 0, pair[0], 2, config.carafe_channels))
                 .collect(),
-            output: match config.prior {
-                Prior::None => Conv2d::new(init, widths[0], 3, 1).linear(),
-                Prior::Membrane => Conv2d::new(init, widths[0], 3, 1).linear().zeroed(),
-            },
+            output: config.prior.output_layer(init, widths[0]),
             num_halvings: config.num_halvings,
         }
     }
 
-    /// Guesses the whole picture I_s, or its difference to the prior; only the hole is used.
+    /// Computes what [`Prior`] makes a guess of: the whole picture I_s, or its difference to the
+    /// prior; only the hole is used.
     ///
     /// # Shapes
     ///
-    /// `masked_image` `[batch, 3, height, width]` in [-1, 1] with the prior in the hole, `mask`
-    /// `[batch, 1, height, width]` with 1 in the hole; the result is
-    /// `[batch, 3, height, width]`. Any size: the sides are padded to a multiple of the
-    /// network's stride by repeating the border, and cropped afterwards.
+    /// `masked_image` `[batch, 3, height, width]` (6 channels with [`Prior::PatchMatch`]) in
+    /// [-1, 1] with the prior in the hole, `mask` `[batch, 1, height, width]` with 1 in the hole;
+    /// the result is `[batch, 3, height, width]` (or 4). Any size: the sides are padded to a
+    /// multiple of the network's stride by repeating the border, and cropped afterwards.
     pub fn forward(&self, masked_image: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
         let [batch, _, height, width] = masked_image.dims();
         let stride = 1 << (self.down.len() + self.num_halvings);
@@ -176,7 +245,8 @@ impl Coarse {
         for _ in 0..self.num_halvings {
             x = doubled(x);
         }
-        x.slice([0..batch, 0..3, 0..height, 0..width])
+        let channels = x.dims()[1];
+        x.slice([0..batch, 0..channels, 0..height, 0..width])
     }
 }
 

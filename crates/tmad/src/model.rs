@@ -13,7 +13,7 @@ use crate::tiles::Tiles;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use inpaint_core::random::stream;
-use inpaint_core::{Mask, RgbImage};
+use inpaint_core::{Control, Mask, RgbImage};
 use serde::{Deserialize, Serialize};
 use tmad_ops::is_plain_memory;
 
@@ -89,7 +89,9 @@ pub struct Inputs<'a> {
     /// The same masks in memory.
     pub masks: Vec<&'a Mask>,
     /// What stands in the hole before the coarse network sees the picture (I_m): zeros, or a
-    /// smooth filling if the configuration asks for a prior. Same shape as `image`.
+    /// smooth filling if the configuration asks for a prior. Same shape as `image`; behind it,
+    /// with [`Prior::PatchMatch`], three channels with the difference of that filling, 0 outside
+    /// the hole.
     pub prior: Tensor<4>,
 }
 
@@ -105,18 +107,66 @@ impl<'a> Inputs<'a> {
         config: &ModelConfig,
         device: &Device,
     ) -> Self {
+        let fillings: Vec<_> = (images.iter().zip(&masks))
+            .filter_map(|(image, mask)| {
+                let filling = config
+                    .coarse
+                    .prior
+                    .filling(image, mask, &Control::default());
+                filling.expect("a mask has the size of its picture, and nobody cancels")
+            })
+            .collect();
+        Self::with_fillings(
+            images,
+            masks,
+            &fillings.iter().collect::<Vec<_>>(),
+            config,
+            device,
+        )
+    }
+
+    /// As [`Inputs::new`], where [`Prior::filling`] was already asked; `fillings` are empty if it
+    /// has none.
+    ///
+    /// # Panics
+    ///
+    /// As [`Inputs::new`], and if the prior lacks fillings.
+    pub fn with_fillings(
+        images: &[&RgbImage],
+        masks: Vec<&'a Mask>,
+        fillings: &[&RgbImage],
+        config: &ModelConfig,
+        device: &Device,
+    ) -> Self {
+        let mut inputs = Self::without_prior(images, masks, device);
+        let (image, mask) = (inputs.image.clone(), inputs.mask.clone());
+        inputs.prior = match config.coarse.prior {
+            Prior::None => select_hole(mask, Tensor::zeros_like(&image), image),
+            Prior::Membrane => membranes_to_tensor(images, &inputs.masks, device),
+            Prior::PatchMatch => {
+                assert_eq!(images.len(), fillings.len(), "one filling per picture");
+                let membrane = membranes_to_tensor(images, &inputs.masks, device);
+                let added = images_to_tensor(fillings, device) - membrane.clone();
+                let added = select_hole(mask, added, Tensor::zeros_like(&image));
+                Tensor::cat(vec![membrane, added], 1)
+            }
+        };
+        inputs
+    }
+
+    /// For the patch networks behind a guess from elsewhere: the coarse network must not be asked.
+    ///
+    /// # Panics
+    ///
+    /// As [`Inputs::new`].
+    pub fn without_prior(images: &[&RgbImage], masks: Vec<&'a Mask>, device: &Device) -> Self {
         assert_eq!(images.len(), masks.len(), "one mask per picture");
         let image = images_to_tensor(images, device);
-        let mask = masks_to_tensor(&masks, device);
-        let prior = match config.coarse.prior {
-            Prior::None => select_hole(mask.clone(), Tensor::zeros_like(&image), image.clone()),
-            Prior::Membrane => membranes_to_tensor(images, &masks, device),
-        };
         Self {
-            image,
-            mask,
+            mask: masks_to_tensor(&masks, device),
             masks,
-            prior,
+            prior: image.clone(),
+            image,
         }
     }
 
@@ -247,10 +297,7 @@ impl Model {
     /// I_s of Section III-A.
     pub fn guess(&self, inputs: &Inputs) -> Tensor<4> {
         let output = (self.coarse).forward(inputs.prior.clone(), inputs.mask.clone());
-        match self.config.coarse.prior {
-            Prior::None => output,
-            Prior::Membrane => inputs.prior.clone() + output,
-        }
+        (self.config.coarse.prior).guess(inputs.prior.clone(), output)
     }
 
     /// Hole cells and all qualifying windows of every picture.
@@ -315,6 +362,25 @@ impl Model {
     ///
     /// If `windows` is empty.
     pub fn remember(&self, guess: &Tensor<4>, windows: &[Position]) -> Memory {
+        self.remember_as(guess, guess, windows)
+    }
+
+    /// As [`Model::remember`], with windows of `guess` that are found by what `shown`, a picture
+    /// of the same size, shows in their place.
+    ///
+    /// Similarity is to compare texture, not focus: a guess that was made at a smaller scale is
+    /// blurred, and would find whatever in the picture is blurred, too. Compared with the
+    /// picture as it looks from that scale, it finds sharp texture of its kind.
+    ///
+    /// # Panics
+    ///
+    /// If `windows` is empty.
+    pub fn remember_as(
+        &self,
+        shown: &Tensor<4>,
+        guess: &Tensor<4>,
+        windows: &[Position],
+    ) -> Memory {
         // As many as the embedding's feature maps leave in the processor's caches.
         const CHUNK: usize = 32;
         let (side, margin) = (self.config.patch_px, self.detail_margin());
@@ -327,8 +393,8 @@ impl Model {
             .step_by(CHUNK)
             .map(|start| {
                 let count = CHUNK.min(windows.len() - start);
-                let windows = patches.clone().narrow(0, start, count);
-                let phi = self.phi.forward(centre(windows, side));
+                let windows = &windows[start..start + count];
+                let phi = (self.phi).forward(extract(&shown.clone().detach(), windows, side));
                 Keys::new(phi, self.config.memory.temperature)
             })
             .collect();
@@ -369,16 +435,18 @@ impl Model {
         )
     }
 
-    /// As [`Model::synthesise_cells`], with the tiles that the cells belong to.
+    /// As [`Model::synthesise_cells`], with the tiles that the cells belong to; `shown` is what
+    /// candidates are to resemble, as in [`Model::remember_as`].
     pub(crate) fn synthesise_tiles(
         &self,
+        shown: &Tensor<4>,
         guess: &Tensor<4>,
         mask: &Tensor<4>,
         cells: &[Position],
         tiles: &Tiles,
         memories: &[Memory],
     ) -> (Tensor<4>, Vec<Candidates>) {
-        let candidates = self.retrieve_cells(guess, cells, memories);
+        let candidates = self.retrieve_cells(shown, cells, memories);
         let patches = self.patches_of(guess, mask, cells, tiles, &candidates);
         (patches, candidates)
     }

@@ -120,8 +120,8 @@ impl TMad {
     }
 
     /// Fills the hole of a picture at one scale. Without a `guess` the coarse network makes one;
-    /// a guess must have the picture's own pixels outside the hole. `is_first` says that no
-    /// smaller scale has gone before.
+    /// a guess shows the whole picture, outside the hole as sharp as inside, so that texture can
+    /// be compared with it. `is_first` says that no smaller scale has gone before.
     fn fill_at_scale(
         &self,
         picture: &Scaled,
@@ -132,21 +132,29 @@ impl TMad {
         trace: &mut Trace,
     ) -> Result<RgbImage, InpaintError> {
         control.check_cancelled()?;
-        let inputs = Inputs::new(
-            &[&picture.image],
-            vec![&picture.mask],
-            self.model.config(),
-            &self.device,
-        );
-        let is_guessed = guess.is_none();
-        let guess = match guess {
-            Some(guess) => images_to_tensor(&[guess], &self.device),
-            None => self.model.guess(&inputs),
+        let Scaled { image, mask } = picture;
+        let (inputs, guess) = match guess {
+            Some(guess) => {
+                let inputs = Inputs::without_prior(&[image], vec![mask], &self.device);
+                let guess = images_to_tensor(&[guess], &self.device);
+                (inputs, guess)
+            }
+            None => {
+                let config = self.model.config();
+                let filling =
+                    config
+                        .coarse
+                        .prior
+                        .filling(image, mask, &control.without_progress())?;
+                let fillings: Vec<_> = filling.iter().collect();
+                let inputs =
+                    Inputs::with_fillings(&[image], vec![mask], &fillings, config, &self.device);
+                let guess = self.model.guess(&inputs);
+                let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
+                trace.guessed(&guess);
+                (inputs, guess)
+            }
         };
-        let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
-        if is_guessed {
-            trace.guessed(&guess);
-        }
         step(0.3);
         let completed = if self.coarse_only {
             guess
@@ -159,7 +167,7 @@ impl TMad {
 
     fn synthesise_in_chunks(
         &self,
-        guess: Tensor<4>,
+        shown: Tensor<4>,
         is_first: bool,
         inputs: &Inputs,
         step: &dyn Fn(f32),
@@ -168,7 +176,8 @@ impl TMad {
     ) -> Result<Tensor<4>, InpaintError> {
         let cells = hole_cells(inputs.masks[0], self.model.config().patch_px, 0);
         let windows = self.windows(inputs.masks[0], control.seed);
-        let memory = [self.model.remember(&guess, &windows)];
+        let guess = select_hole(inputs.mask.clone(), shown.clone(), inputs.image.clone());
+        let memory = [self.model.remember_as(&shown, &guess, &windows)];
         let switches = &self.model.config().synthesis;
         let (has_detail, margin) = (switches.candidate_detail, switches.detail_margin_px);
         let tiles = self.model.tiles(&cells);
@@ -179,7 +188,8 @@ impl TMad {
         let mut num_done = 0;
         let mut synthesise = |cells: &[Position], tiles: &Tiles| {
             control.check_cancelled()?;
-            let done = (self.model).synthesise_tiles(&guess, &inputs.mask, cells, tiles, &memory);
+            let done =
+                (self.model).synthesise_tiles(&shown, &guess, &inputs.mask, cells, tiles, &memory);
             num_done += cells.len();
             step(0.3 + 0.7 * num_done as f32 / num_in_all as f32);
             Ok::<_, InpaintError>(done)

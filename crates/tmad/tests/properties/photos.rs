@@ -12,19 +12,20 @@ use tmad::model::{Model, ModelConfig};
 use tmad::pipeline::{CONFIG_KEY, TMad};
 use tmad::weights::{Precision, WeightsError, to_bytes};
 
-/// The tiny model's weights with this text as their configuration.
-fn load(config: Option<&str>) -> Result<TMad, WeightsError> {
+/// The weights of a model with this text as their configuration.
+fn load(model: &Model, config: Option<&str>) -> Result<TMad, WeightsError> {
     let metadata = config.map(|config| (CONFIG_KEY.to_owned(), config.to_owned()));
     let metadata = BTreeMap::from_iter(metadata);
-    let bytes = to_bytes(&tiny::model(), Precision::F32, &metadata).expect("finite");
+    let bytes = to_bytes(model, Precision::F32, &metadata).expect("finite");
     TMad::from_bytes(&bytes, &device())
 }
 
 fn pipeline(prior: Prior) -> TMad {
     let mut config = tiny::config();
     config.coarse.prior = prior;
+    let model = Model::new(&config, 3, &device());
     let config = serde_json::to_string(&config).expect("plain data");
-    load(Some(&config)).expect("weights of this configuration")
+    load(&model, Some(&config)).expect("weights of this configuration")
 }
 
 fn fill(pipeline: &TMad, image: &RgbImage, mask: &Mask) -> RgbImage {
@@ -36,11 +37,15 @@ fn fill(pipeline: &TMad, image: &RgbImage, mask: &Mask) -> RgbImage {
 /// whatever the photo shows inside its holes, the result is the same.
 #[test]
 fn the_hole_is_never_looked_at() {
-    let holes: [&[[i64; 4]]; 2] = [
+    let (some, large): (&[[i64; 4]], &[[i64; 4]]) = (
         &[[20, 20, 30, 30], [30, 150, 40, 20]],
         &[[30, 40, 150, 160]],
-    ];
-    for (boxes, prior) in holes.into_iter().zip([Prior::None, Prior::Membrane]) {
+    );
+    for (boxes, prior) in [
+        (some, Prior::None),
+        (large, Prior::Membrane),
+        (large, Prior::PatchMatch),
+    ] {
         let pipeline = pipeline(prior);
         let mask = mask_of_boxes(220, 260, boxes);
         let image = noise_picture("photo", 260, 220);
@@ -60,14 +65,14 @@ fn the_hole_is_never_looked_at() {
 #[test]
 fn unusable_configurations_are_errors() {
     for config in [None, Some(""), Some("7"), Some(r#"{"patch":32}"#)] {
-        let error = load(config).unwrap_err();
+        let error = load(&tiny::model(), config).unwrap_err();
         assert!(matches!(&error, WeightsError::Metadata { key, .. } if key == CONFIG_KEY));
     }
     let impossible = r#"{"coarse":{"widths":[]}}"#;
-    let error = load(Some(impossible)).unwrap_err();
+    let error = load(&tiny::model(), Some(impossible)).unwrap_err();
     assert!(matches!(error, WeightsError::Metadata { .. }), "{error}");
     // The defaults are a whole model, only not this one.
-    let error = load(Some("{}")).unwrap_err();
+    let error = load(&tiny::model(), Some("{}")).unwrap_err();
     assert!(matches!(
         error,
         WeightsError::Shape { .. } | WeightsError::Missing { .. }
