@@ -121,12 +121,12 @@ impl TMad {
 
     /// Fills the hole of a picture at one scale. Without a `guess` the coarse network makes one;
     /// a guess shows the whole picture, outside the hole as sharp as inside, so that texture can
-    /// be compared with it. `is_first` says that no smaller scale has gone before.
+    /// be compared with it.
     fn fill_at_scale(
         &self,
         picture: &Scaled,
         guess: Option<&RgbImage>,
-        is_first: bool,
+        scale: Scale,
         step: &dyn Fn(f32),
         control: &Control,
         trace: &mut Trace,
@@ -159,7 +159,7 @@ impl TMad {
         let completed = if self.coarse_only {
             guess
         } else {
-            self.synthesise_in_chunks(guess, is_first, &inputs, step, control, trace)?
+            self.synthesise_in_chunks(guess, scale, &inputs, step, control, trace)?
         };
         let mut images = tensor_to_images(completed);
         composite(&picture.image, &images.remove(0), &picture.mask)
@@ -168,7 +168,7 @@ impl TMad {
     fn synthesise_in_chunks(
         &self,
         shown: Tensor<4>,
-        is_first: bool,
+        scale: Scale,
         inputs: &Inputs,
         step: &dyn Fn(f32),
         control: &Control,
@@ -182,7 +182,7 @@ impl TMad {
         let (has_detail, margin) = (switches.candidate_detail, switches.detail_margin_px);
         let tiles = self.model.tiles(&cells);
         // At larger scales only fine detail is added, which shows no seams.
-        let is_blended = is_first && switches.tile_cells > 1 && tiles.origins.len() > 1;
+        let is_blended = scale.is_smallest && switches.tile_cells > 1 && tiles.origins.len() > 1;
         let num_passes = if is_blended { 2 } else { 1 };
         let num_in_all = num_passes * cells.len();
         let mut num_done = 0;
@@ -215,9 +215,11 @@ impl TMad {
             .collect();
         trace.starts_level(&ordered, &windows);
         let [_, _, height, width] = guess.dims();
-        // At the smallest scale the networks' own mixture stays: as strong as its candidates, it
-        // lies 0.4 dB farther from the truth.
-        let mut missing = (has_detail && !is_first).then(|| Missing::new(width, height));
+        // Where the smallest scale is all there is, the networks' own mixture stays: as strong as
+        // its candidates, it lies 0.4 dB farther from the truth. What larger scales build on must
+        // not be soft, though: they cannot make up for it.
+        let has_missing = has_detail && !(scale.is_smallest && scale.is_full);
+        let mut missing = has_missing.then(|| Missing::new(width, height));
         let mut patches = Vec::new();
         for (cells, tiles) in &groups {
             let (done, candidates) = synthesise(cells, tiles)?;
@@ -243,7 +245,10 @@ impl TMad {
         };
         // The level before has decided everything that its pixels can show; taking more over again
         // would add the same detail at every scale.
-        let completed = guess.clone() + detail::finest(completed - guess);
+        let completed = match scale.is_smallest {
+            true => completed,
+            false => guess.clone() + detail::finest(completed - guess),
+        };
         let missing = missing.into_tensor(&completed);
         Ok(select_hole(
             inputs.mask.clone(),
@@ -293,12 +298,29 @@ impl TMad {
                 // Behind the coarse network there is nothing to add at larger scales.
                 Some(guess) if self.coarse_only => composite(&picture.image, guess, &picture.mask)?,
                 _ => {
-                    let is_first = guess.is_none();
-                    self.fill_at_scale(picture, guess.as_ref(), is_first, &step, control, trace)?
+                    let scale = Scale::new(level, num_halvings);
+                    self.fill_at_scale(picture, guess.as_ref(), scale, &step, control, trace)?
                 }
             });
         }
         Ok(completed.expect("there is at least one level"))
+    }
+}
+
+/// Where a scale stands on the way from the smallest to full size.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    is_smallest: bool,
+    is_full: bool,
+}
+
+impl Scale {
+    /// Of a region halved `level` times, out of `num_halvings`.
+    fn new(level: u32, num_halvings: u32) -> Self {
+        Self {
+            is_smallest: level == num_halvings,
+            is_full: level == 0,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Texture after another method's guess: the paper's "DeepFill + PSNet" (Table VII).
 
 use super::explain::Trace;
-use super::{TMad, at_level, crop, done_at, fill_regions, num_halvings};
+use super::{Scale, TMad, at_level, crop, done_at, fill_regions, num_halvings};
 use crate::scale::{Scaled, enlarge, reduce};
 use inpaint_core::{Control, InpaintError, Mask, RgbImage, Size, composite};
 
@@ -59,10 +59,10 @@ impl TMad {
                 }
             };
             let step = |done: f32| step(done_at(level, num_halvings, done));
-            let is_first = level == num_halvings;
+            let scale = Scale::new(level, num_halvings);
             let trace = &mut Trace::off();
             let refined =
-                self.fill_at_scale(picture, Some(&corrected), is_first, &step, control, trace)?;
+                self.fill_at_scale(picture, Some(&corrected), scale, &step, control, trace)?;
             below = Some((own, refined));
         }
         Ok(below.expect("there is at least one level").1)
