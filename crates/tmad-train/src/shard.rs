@@ -12,7 +12,7 @@
 //! So the same code could neither be tested without several NVIDIA cards nor run on the devices
 //! that this project trains on. What is used here instead is what data-parallel training in Burn
 //! is made of everywhere else:
-//! [`Module::fork`] for the workers' copies,
+//! copies of the networks for the workers,
 //! [`GradientsParams::to_device`](burn::optim::GradientsParams::to_device) and
 //! [`GradientsAccumulator`] for their gradients.
 
@@ -170,6 +170,16 @@ fn part(layout: &Layout, pictures: std::ops::Range<usize>) -> Layout {
             .map(|(_, windows)| windows.iter().map(moved).collect())
             .collect(),
     }
+}
+
+/// A worker's copy of a network, with parameters that are leaves of a graph of their own.
+///
+/// As [`Module::fork`], but for the way: that one moves the parameters within their own graph
+/// first, and what it leaves there is freed only when the parameter is replaced. Parameters that a
+/// stage does not train never are, so that every step would make every later one slower.
+pub(crate) fn copied_to<M: Module>(network: &M, device: &Device) -> M {
+    let inner = device.clone().without_autodiff();
+    network.valid().to_device(&inner).train()
 }
 
 /// `work` for every item, each on its own thread; the results keep the items' order.

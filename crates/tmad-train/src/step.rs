@@ -7,7 +7,7 @@ use crate::config::{Networks, TrainConfig};
 use crate::ema;
 use crate::meter::{Measured, add_up};
 use crate::objective::{Objective, objective, total};
-use crate::shard::{Shard, in_parallel, summed};
+use crate::shard::{Shard, copied_to, in_parallel, summed};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
@@ -34,9 +34,9 @@ pub(crate) fn one_step(
     let workers = (shards.into_iter().enumerate())
         .map(|(index, shard)| {
             let device = shard.inputs.image.device();
-            let model = state.model.clone().fork(&device);
-            let judges = (adversary.as_ref())
-                .map(|adversary| adversary.discriminators.clone().fork(&device));
+            let model = copied_to(&state.model, &device);
+            let judges =
+                (adversary.as_ref()).map(|adversary| copied_to(&adversary.discriminators, &device));
             (model, shard, judges, features.get(index).cloned())
         })
         .collect();
@@ -65,7 +65,7 @@ pub(crate) fn one_step(
         adversary.step(gradients, learning_rate);
         for (model, .., judges) in &mut workers {
             let device = model.devices().remove(0);
-            *judges = Some(adversary.discriminators.clone().fork(&device));
+            *judges = Some(copied_to(&adversary.discriminators, &device));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Groups of holes that are filled together, with the surroundings that they need.
 
 use inpaint_core::{Mask, Rect};
+use std::collections::BTreeMap;
 
 /// Side of the blocks by which holes are grouped.
 const BLOCK_PX: u32 = 32;
@@ -11,6 +12,9 @@ const MIN_REGION_PX: u32 = 256;
 /// Holes narrower than a patch do with [`MIN_CONTEXT_PX`]: a picture can have hundreds of them, as
 /// dust, and each would take as long as a large one.
 const NARROW_PX: u32 = 32;
+/// Side of the parts into which scratches are cut. As one region, a scratch over the whole picture
+/// would be filled at a small scale, although it is narrow enough for the largest.
+const PART_PX: u32 = 512;
 
 /// A group of holes.
 #[derive(Debug, Clone)]
@@ -25,14 +29,23 @@ pub struct Region {
 /// Splits the holes of `mask` into groups that lie apart, in the order of their first row.
 ///
 /// A region extends half of its group's extent in each direction, so that the hole takes up
-/// half of each side as in training.
+/// half of each side as in training. Groups that are narrow everywhere but reach far are cut into
+/// parts.
 pub fn regions(mask: &Mask) -> Vec<Region> {
     let (width, height) = mask.dimensions();
-    group_bounds(mask)
+    groups(mask)
         .into_iter()
-        .map(|bounds| {
-            let (x, region_width) = extended(bounds.x, bounds.width, width);
-            let (y, region_height) = extended(bounds.y, bounds.height, height);
+        .map(|Group { bounds, is_part }| {
+            let margin = |length| {
+                if is_part {
+                    MIN_CONTEXT_PX
+                } else {
+                    margin(length)
+                }
+            };
+            let (x, region_width) = extended(bounds.x, bounds.width, margin(bounds.width), width);
+            let (y, region_height) =
+                extended(bounds.y, bounds.height, margin(bounds.height), height);
             let context = Rect {
                 x,
                 y,
@@ -47,14 +60,18 @@ pub fn regions(mask: &Mask) -> Vec<Region> {
         .collect()
 }
 
-/// Start and length of the region along a side of `limit` pixels for holes at `start`.
-fn extended(start: u32, length: u32, limit: u32) -> (u32, u32) {
+/// Known border on both sides of holes that extend over `length` pixels.
+fn margin(length: u32) -> u32 {
     let wanted = (length / 2).max(MIN_CONTEXT_PX);
     let missing = match length {
         0..NARROW_PX => 0,
         _ => MIN_REGION_PX.saturating_sub(length).div_ceil(2),
     };
-    let margin = wanted.max(missing);
+    wanted.max(missing)
+}
+
+/// Start and length of the region along a side of `limit` pixels for holes at `start`.
+fn extended(start: u32, length: u32, margin: u32, limit: u32) -> (u32, u32) {
     let end = start
         .saturating_add(length)
         .saturating_add(margin)
@@ -66,8 +83,15 @@ fn extended(start: u32, length: u32, limit: u32) -> (u32, u32) {
     (first, (end + short).min(limit) - first)
 }
 
-/// Bounds of the holes of every group of neighbouring blocks.
-fn group_bounds(mask: &Mask) -> Vec<Rect> {
+/// Holes that are filled together.
+struct Group {
+    bounds: Rect,
+    /// Of a scratch.
+    is_part: bool,
+}
+
+/// The groups of neighbouring blocks, scratches in parts.
+fn groups(mask: &Mask) -> Vec<Group> {
     let (width, height) = mask.dimensions();
     let columns = width.div_ceil(BLOCK_PX) as usize;
     let rows = height.div_ceil(BLOCK_PX) as usize;
@@ -90,9 +114,10 @@ fn group_bounds(mask: &Mask) -> Vec<Rect> {
     }
     let mut groups = Vec::new();
     for first in 0..blocks.len() {
-        let Some(mut bounds) = blocks[first].take() else {
+        let Some(bounds) = blocks[first].take() else {
             continue;
         };
+        let mut group = vec![bounds];
         let mut open = vec![first];
         while let Some(block) = open.pop() {
             let (row, column) = (block / columns, block % columns);
@@ -100,15 +125,40 @@ fn group_bounds(mask: &Mask) -> Vec<Rect> {
             for y in row.saturating_sub(2)..(row + 3).min(rows) {
                 for x in column.saturating_sub(2)..(column + 3).min(columns) {
                     if let Some(other) = blocks[y * columns + x].take() {
-                        bounds = hull(bounds, other);
+                        group.push(other);
                         open.push(y * columns + x);
                     }
                 }
             }
         }
-        groups.push(bounds);
+        let bounds = (group.iter().copied()).reduce(hull).unwrap_or(bounds);
+        if bounds.width.max(bounds.height) > 2 * PART_PX
+            && mask.cropped(bounds).hole_thickness() < NARROW_PX
+        {
+            groups.extend(parts(&group).map(|bounds| Group {
+                bounds,
+                is_part: true,
+            }));
+        } else {
+            groups.push(Group {
+                bounds,
+                is_part: false,
+            });
+        }
     }
     groups
+}
+
+/// Bounds of the holes in every square of [`PART_PX`], row by row; `blocks` are those of the holes
+/// in every block of a group.
+fn parts(blocks: &[Rect]) -> impl Iterator<Item = Rect> {
+    let mut parts = BTreeMap::new();
+    for &block in blocks {
+        let part = (block.y / PART_PX, block.x / PART_PX);
+        let bounds = parts.entry(part).or_insert(block);
+        *bounds = hull(*bounds, block);
+    }
+    parts.into_values()
 }
 
 /// Smallest rectangle around both.
@@ -155,6 +205,24 @@ mod tests {
         assert_eq!(regions.len(), 2);
         assert_eq!(regions[0].holes.hole_area(), 2);
         assert_eq!(regions[1].holes.hole_area(), 1);
+    }
+
+    /// A scratch is filled in parts that hold all of it, a wide strip of the same length at once.
+    #[test]
+    fn scratches_are_cut_into_parts() {
+        let diagonal =
+            |thickness: u32| Mask::from_fn(3000, 1500, |x, y| (x / 2).abs_diff(y) < thickness / 2);
+        let scratch = diagonal(12);
+        let regions = super::regions(&scratch);
+        assert!((6..=9).contains(&regions.len()), "{}", regions.len());
+        let mut left = scratch.hole_area();
+        for Region { context, holes } in &regions {
+            let most = PART_PX + 2 * MIN_CONTEXT_PX;
+            assert!(context.width <= most && context.height <= most);
+            left = left.saturating_sub(holes.hole_area());
+        }
+        assert_eq!(left, 0, "every pixel lies in a region");
+        assert_eq!(super::regions(&diagonal(200)).len(), 1);
     }
 
     #[test]

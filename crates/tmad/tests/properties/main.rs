@@ -9,6 +9,7 @@ mod memory;
 mod parameters;
 mod photos;
 mod pictures;
+mod prior;
 mod retrieval;
 mod tiny;
 mod views;
