@@ -218,6 +218,9 @@ pub fn summed<M: Module>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::Tensor;
+    use std::time::{Duration, Instant};
+    use tmad::model::ModelConfig;
 
     #[test]
     fn pairs_touch_the_hole() {
@@ -274,5 +277,29 @@ mod tests {
             i * i
         });
         assert_eq!(found, [0, 1, 4, 9, 16]);
+    }
+
+    /// A network of which one part is trained: what a step leaves behind for the others must not
+    /// make later steps slower.
+    #[test]
+    fn steps_take_as_long_at_the_end_as_at_the_start() {
+        let device = Device::flex().autodiff();
+        let model = Model::new(&ModelConfig::default(), 1, &device);
+        let shape = [1, 3, 32, 32];
+        let mut durations: Vec<_> = (0..300)
+            .map(|_| {
+                let started = Instant::now();
+                let copy = copied_to(&model, &device);
+                let output = copy.theta.forward(Tensor::ones(shape, &device));
+                let mut grads = output.mean().backward();
+                let grads = GradientsParams::from_module(&mut grads, &copy.theta);
+                assert!(!grads.is_empty());
+                started.elapsed()
+            })
+            .collect();
+        let fastest = |part: &[Duration]| *part.iter().min().expect("some steps");
+        let late = fastest(&durations.split_off(270));
+        let early = fastest(&durations[..30]);
+        assert!(late < 4 * early, "{early:?} became {late:?}");
     }
 }
