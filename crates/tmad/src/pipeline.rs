@@ -324,13 +324,17 @@ impl Scale {
     }
 }
 
-/// How often a region must be halved until its hole is as wide as in training and the region
+/// How often a region must be halved until its hole is about as wide as in training and the region
 /// small enough for the coarse network.
+///
+/// A hole that is somewhat wider than in training is filled as it is: a scale more costs more
+/// detail than the networks' surprise.
 fn num_halvings(region: &Scaled) -> u32 {
     let (width, height) = region.image.dimensions();
     let thickness = f64::from(region.mask.hole_thickness()) / f64::from(TRAINED_THICKNESS_PX);
     let area = (f64::from(width) * f64::from(height) / MAX_COARSE_AREA).sqrt();
-    thickness.max(area).log2().ceil().max(0.0) as u32
+    let halvings = thickness.log2().round().max(area.log2().ceil());
+    halvings.max(0.0) as u32
 }
 
 /// A region halved `level` times.
