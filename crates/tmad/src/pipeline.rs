@@ -15,7 +15,7 @@ use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windo
 use crate::tiles::Tiles;
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::{Device, Tensor};
-use energy::Missing;
+use energy::{Missing, Surroundings};
 use explain::Trace;
 use inpaint_core::{
     Control, InpaintError, Inpainter, Mask, Rect, RgbImage, check_sizes, composite,
@@ -219,7 +219,10 @@ impl TMad {
         // its candidates, it lies 0.4 dB farther from the truth. What larger scales build on must
         // not be soft, though: they cannot make up for it.
         let has_missing = has_detail && !(scale.is_smallest && scale.is_full);
-        let mut missing = has_missing.then(|| Missing::new(width, height));
+        let mut missing = has_missing.then(|| {
+            let surroundings = Surroundings::new(&guess, inputs.masks[0]);
+            (Missing::new(width, height), surroundings)
+        });
         let mut patches = Vec::new();
         for (cells, tiles) in &groups {
             let (done, candidates) = synthesise(cells, tiles)?;
@@ -228,8 +231,8 @@ impl TMad {
                 None => done,
             };
             trace.retrieved(&candidates);
-            if let Some(missing) = &mut missing {
-                missing.add(&done, &candidates[0].patches, cells, margin);
+            if let Some((missing, surroundings)) = &mut missing {
+                missing.add(&done, &candidates[0].patches, cells, surroundings, margin);
             }
             patches.push(done);
         }
@@ -240,7 +243,7 @@ impl TMad {
             &inputs.masks,
             inputs.mask.clone(),
         );
-        let Some(missing) = missing else {
+        let Some((missing, _)) = missing else {
             return Ok(completed);
         };
         // The level before has decided everything that its pixels can show; taking more over again

@@ -1,13 +1,96 @@
 //! Texture as strong as around the hole, for the scales that only add fine detail.
 //!
 //! A network that mixes several candidates averages them, and what averages out is their detail:
-//! the result is smoother than what it was made of. What a cell lacks is taken from its best
-//! candidate, as much of it as brings the cell's energy to that of its candidates.
+//! the result is smoother than what it was made of. And a soft guess finds soft candidates. What a
+//! cell lacks is taken from its best candidate, as much of it as brings the cell's energy to that
+//! of its candidates or, where that is more, of the hole's [`Surroundings`].
 
 use crate::detail::{faded_bands, finest};
 use crate::patches::{Position, centre};
 use crate::tensors::tensor_values;
 use burn::tensor::{Tensor, TensorData};
+use inpaint_core::image::Rgb;
+use inpaint_core::{Mask, RgbImage, membrane};
+
+/// Most of a candidate that is added: more would show what it is made of, noise or compression.
+const MAX_SHARE: f32 = 2.0;
+/// Side of the blocks in which the energy of the surroundings is measured, in pixels.
+const BLOCK_PX: usize = 16;
+/// Steps per level in which the surroundings' strength is kept.
+const STEPS: f32 = 4.0;
+
+/// How strong fine detail is around a hole, carried into it as smoothly as can be.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    columns: usize,
+    /// Mean square of a value by block; nothing where no block is known.
+    energies: Vec<f32>,
+}
+
+impl Surroundings {
+    /// Of the hole in a picture, `[1, 3, height, width]`.
+    pub(super) fn new(picture: &Tensor<4>, hole: &Mask) -> Self {
+        let [_, channels, height, width] = picture.dims();
+        let (columns, rows) = (width.div_ceil(BLOCK_PX), height.div_ceil(BLOCK_PX));
+        // Fine detail at a pixel is a matter of its neighbours, too.
+        let hole = hole.dilated(2);
+        let fine = tensor_values(finest(picture.clone()));
+        let mut sums = vec![(0.0f32, 0usize); columns * rows];
+        for (at, _) in hole
+            .as_bytes()
+            .iter()
+            .enumerate()
+            .filter(|(_, hole)| **hole == 0)
+        {
+            let (sum, count) = &mut sums[at / width / BLOCK_PX * columns + at % width / BLOCK_PX];
+            *sum += (0..channels)
+                .map(|c| fine[c * height * width + at].powi(2))
+                .sum::<f32>();
+            *count += channels;
+        }
+        let is_unknown = |count: usize| count < channels * BLOCK_PX * BLOCK_PX / 4;
+        let block = |x: u32, y: u32| sums[y as usize * columns + x as usize];
+        let (width, height) = (columns as u32, rows as u32);
+        let unknown = Mask::from_fn(width, height, |x, y| is_unknown(block(x, y).1));
+        if unknown.is_full() {
+            return Self {
+                columns,
+                energies: Vec::new(),
+            };
+        }
+        let strengths = RgbImage::from_fn(width, height, |x, y| {
+            let (sum, count) = block(x, y);
+            let strength = (sum / count.max(1) as f32).sqrt() * 127.5;
+            Rgb([(strength * STEPS).round().min(255.0) as u8; 3])
+        });
+        let filled = membrane(&strengths, &unknown).expect("a mask of the picture's size");
+        let energy = |[strength, ..]: [f32; 3]| (strength / STEPS / 127.5).powi(2);
+        Self {
+            columns,
+            energies: filled.into_iter().map(energy).collect(),
+        }
+    }
+
+    /// Mean square of a value that a cell of this side should have.
+    fn energy(&self, cell: &Position, side: usize) -> f32 {
+        let rows = self.energies.len() / self.columns;
+        let blocks = |start: i32, limit: usize| {
+            let at = |px: i32| (px.max(0) as usize / BLOCK_PX).min(limit - 1);
+            at(start)..=at(start + side as i32 - 1)
+        };
+        if rows == 0 {
+            return 0.0;
+        }
+        let (mut sum, mut count) = (0.0, 0.0f32);
+        for row in blocks(cell.y, rows) {
+            for column in blocks(cell.x, self.columns) {
+                sum += self.energies[row * self.columns + column];
+                count += 1.0;
+            }
+        }
+        sum / count.max(1.0)
+    }
+}
 
 /// Fine detail that is missing in a picture, collected cell by cell.
 #[derive(Debug)]
@@ -28,7 +111,8 @@ impl Missing {
         }
     }
 
-    /// Adds what `patches`, the networks' result for `cells`, lack against their candidates.
+    /// Adds what `patches`, the networks' result for `cells`, lack against their candidates and
+    /// the surroundings.
     ///
     /// # Shapes
     ///
@@ -38,6 +122,7 @@ impl Missing {
         patches: &Tensor<4>,
         candidates: &Tensor<4>,
         cells: &[Position],
+        surroundings: &Surroundings,
         margin: usize,
     ) {
         let [n, channels, side, _] = candidates.dims();
@@ -48,13 +133,16 @@ impl Missing {
         let products = sums(best.clone() * found.clone());
         let best_energies = sums(best.powi_scalar(2));
         let energies = sums(found.powi_scalar(2));
+        let inner = side - 2 * margin;
         let shares: Vec<f32> = (0..n)
             .map(|cell| {
+                let of_candidates = wanted[cell] * 3.0 / channels as f32;
+                let around = surroundings.energy(&cells[cell], inner);
                 share(
                     energies[cell],
                     products[cell],
                     best_energies[cell],
-                    wanted[cell] * 3.0 / channels as f32,
+                    of_candidates.max(around * (3 * inner * inner) as f32),
                 )
             })
             .collect();
@@ -100,8 +188,8 @@ fn sums(x: Tensor<4>) -> Vec<f32> {
 }
 
 /// How much of a candidate with energy `best` must be added to detail of the energy `found` to
-/// make it that of the energy `wanted`; `product` is the inner product of both. Between none and
-/// all of it.
+/// make it that of the energy `wanted`; `product` is the inner product of both. At most
+/// [`MAX_SHARE`].
 fn share(found: f32, product: f32, best: f32, wanted: f32) -> f32 {
     let lacking = wanted - found;
     if lacking <= 0.0 || best <= 0.0 {
@@ -109,7 +197,7 @@ fn share(found: f32, product: f32, best: f32, wanted: f32) -> f32 {
     }
     // |found + share · best|² = wanted
     let root = (product * product + best * lacking).sqrt();
-    ((root - product) / best).clamp(0.0, 1.0)
+    ((root - product) / best).clamp(0.0, MAX_SHARE)
 }
 
 #[cfg(test)]
@@ -141,8 +229,55 @@ mod tests {
             x: 0,
         };
         let mut missing = Missing::new(SIDE, SIDE);
-        missing.add(patch, candidates, &[cell], MARGIN);
+        missing.add(patch, candidates, &[cell], &quiet(), MARGIN);
         missing.into_tensor(patch)
+    }
+
+    /// Surroundings that want nothing.
+    fn quiet() -> Surroundings {
+        Surroundings {
+            columns: 1,
+            energies: vec![0.0],
+        }
+    }
+
+    /// Noise on the left of a hole, half as strong on its right: in between, it falls; and a cell
+    /// that lacks it gets it from a weaker candidate.
+    #[test]
+    fn surroundings_carry_their_strength_into_the_hole() {
+        let (width, height) = (10 * BLOCK_PX, 3 * BLOCK_PX);
+        let noise = tensor_values(noise(7, width, 0.4));
+        let values = (0..3 * height * width).map(|i| {
+            let strength = if i % width < 5 * BLOCK_PX { 1.0 } else { 0.5 };
+            noise[i] * strength
+        });
+        let data = TensorData::new(values.collect::<Vec<_>>(), [1, 3, height, width]);
+        let picture = Tensor::from_data(data, &Device::flex());
+        let columns = 3 * BLOCK_PX as u32..7 * BLOCK_PX as u32;
+        let hole = Mask::from_fn(width as u32, height as u32, |x, _| columns.contains(&x));
+        let surroundings = Surroundings::new(&picture, &hole);
+        let at = |column: usize| {
+            let cell = Position {
+                image: 0,
+                y: BLOCK_PX as i32,
+                x: (column * BLOCK_PX) as i32,
+            };
+            surroundings.energy(&cell, BLOCK_PX).sqrt()
+        };
+        let strengths: Vec<_> = (2..8).map(at).collect();
+        assert!(strengths.is_sorted_by(|a, b| a > b), "{strengths:?}");
+        let ratio = strengths[5] / strengths[0];
+        assert!((0.45..0.55).contains(&ratio), "{strengths:?}");
+        // Nothing known, nothing wanted; also beyond the picture.
+        let full = Mask::from_fn(width as u32, height as u32, |_, _| true);
+        let nothing = Surroundings::new(&picture, &full);
+        let outside = Position {
+            image: 0,
+            y: -20,
+            x: 500,
+        };
+        assert_eq!(nothing.energy(&outside, BLOCK_PX), 0.0);
+        assert!(surroundings.energy(&outside, BLOCK_PX).is_finite());
     }
 
     #[test]
@@ -152,10 +287,10 @@ mod tests {
         assert_eq!(share(0.0, 0.0, 36.0, 9.0), 0.5);
         // (1 + 2)² = 9: the same detail is there already, at a third.
         assert!((share(1.0, 3.0, 9.0, 9.0) - 2.0 / 3.0).abs() < 1e-6);
-        // Enough, nothing to take it from, and no more than all of it.
+        // Enough, nothing to take it from, and no more than the most.
         assert_eq!(share(9.5, 0.0, 9.0, 9.0), 0.0);
         assert_eq!(share(1.0, 0.0, 0.0, 9.0), 0.0);
-        assert_eq!(share(0.0, 0.0, 1.0, 9.0), 1.0);
+        assert_eq!(share(0.0, 0.0, 1.0, 9.0), MAX_SHARE);
     }
 
     #[test]
@@ -201,7 +336,7 @@ mod tests {
         let patches = Tensor::zeros([4, 3, SIDE, SIDE], &Device::flex());
         let candidates = noise(1, SIDE + 2 * MARGIN, 0.5).repeat_dim(0, 4);
         let mut missing = Missing::new(SIDE, SIDE);
-        missing.add(&patches, &candidates, &cells, MARGIN);
+        missing.add(&patches, &candidates, &cells, &quiet(), MARGIN);
         let values = tensor_values(missing.into_tensor(&patches));
         assert_eq!(values.len(), 3 * SIDE * SIDE);
         assert!(values.iter().all(|value| value.is_finite()));
