@@ -181,8 +181,10 @@ impl TMad {
         let switches = &self.model.config().synthesis;
         let (has_detail, margin) = (switches.candidate_detail, switches.detail_margin_px);
         let tiles = self.model.tiles(&cells);
-        // At larger scales only fine detail is added, which shows no seams.
-        let is_blended = scale.is_smallest && switches.tile_cells > 1 && tiles.origins.len() > 1;
+        // At larger scales only fine detail is added, and in scratches there is no room for seams.
+        let may_show_seams = scale.is_smallest
+            && inputs.masks[0].hole_thickness() >= self.model.config().patch_px as u32;
+        let is_blended = may_show_seams && switches.tile_cells > 1 && tiles.origins.len() > 1;
         let num_passes = if is_blended { 2 } else { 1 };
         let num_in_all = num_passes * cells.len();
         let mut num_done = 0;
