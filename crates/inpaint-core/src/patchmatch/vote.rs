@@ -92,29 +92,44 @@ fn mean_colour<const P: usize>(
     let (column, row) = (x - field.left, y - field.top);
     let skip_x = (column + 1).saturating_sub(field.width);
     let skip_y = (row + 1).saturating_sub(field.height());
-    let votes = || {
-        (skip_y..P.min(row + 1)).flat_map(move |dy| {
-            (skip_x..P.min(column + 1)).filter_map(move |dx| {
-                let i = (row - dy) * field.width + column - dx;
-                field.matches[i].is_known().then_some((i, dx, dy))
-            })
-        })
+    let offsets = skip_x..P.min(column + 1);
+    // Matches of the patches of one row over this pixel, dx rising.
+    let row_of = |dy: usize| {
+        let start = (row - dy) * field.width + column + 1;
+        start - offsets.end..start - offsets.start
     };
     // Relative to the shallowest patch: absolute weights would underflow in
     // the middle of a large hole.
-    let shallowest = votes().map(|(i, _, _)| confidence.depth[i]).min()?;
+    let mut shallowest = None;
+    for dy in skip_y..P.min(row + 1) {
+        let patches = row_of(dy);
+        let depths = &confidence.depth[patches.clone()];
+        for (found, &depth) in field.matches[patches].iter().zip(depths) {
+            if found.is_known() && shallowest.is_none_or(|least| depth < least) {
+                shallowest = Some(depth);
+            }
+        }
+    }
+    let shallowest = shallowest?;
     let mut sum = [0.0f32; 3];
     let mut total = 0.0f32;
-    for (i, dx, dy) in votes() {
-        let steps = (confidence.depth[i] - shallowest) as usize;
-        let weight = confidence.falloff.get(steps).copied().unwrap_or(0.0);
-        let found = field.matches[i];
-        let source = (found.y as usize + dy) * picture.width + found.x as usize + dx;
-        let colour = &picture.pixels[source * BYTES..source * BYTES + 3];
-        for (sum, &value) in sum.iter_mut().zip(colour) {
-            *sum += weight * f32::from(value);
+    for dy in skip_y..P.min(row + 1) {
+        let patches = row_of(dy);
+        let depths = confidence.depth[patches.clone()].iter().rev();
+        let matches = field.matches[patches].iter().rev();
+        for ((found, depth), dx) in matches.zip(depths).zip(offsets.clone()) {
+            if !found.is_known() {
+                continue;
+            }
+            let steps = (depth - shallowest) as usize;
+            let weight = confidence.falloff.get(steps).copied().unwrap_or(0.0);
+            let source = (found.y as usize + dy) * picture.width + found.x as usize + dx;
+            let colour = &picture.pixels[source * BYTES..source * BYTES + 3];
+            for (sum, &value) in sum.iter_mut().zip(colour) {
+                *sum += weight * f32::from(value);
+            }
+            total += weight;
         }
-        total += weight;
     }
     Some(sum.map(|sum| (sum / total + 0.5) as u8))
 }
