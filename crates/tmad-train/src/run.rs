@@ -69,8 +69,8 @@ pub enum Event {
         losses: Vec<(String, f64)>,
         /// What tells whether the training is healthy: the discriminators' own losses (`patch`,
         /// `global`), by how much real scores exceed fake ones (`patch_margin`,
-        /// `global_margin`), and the norms of the
-        /// generator's gradient (`gradient`) and of what of it reaches the embeddings.
+        /// `global_margin`), and the norms of the generator's gradient (`gradient`) and of what of
+        /// it reaches the embeddings.
         news: Vec<(String, f64)>,
         /// Learning rate of the last step.
         learning_rate: f64,

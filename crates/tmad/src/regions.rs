@@ -36,16 +36,12 @@ pub fn regions(mask: &Mask) -> Vec<Region> {
     groups(mask)
         .into_iter()
         .map(|Group { bounds, is_part }| {
-            let margin = |length| {
-                if is_part {
-                    MIN_CONTEXT_PX
-                } else {
-                    margin(length)
-                }
-            };
-            let (x, region_width) = extended(bounds.x, bounds.width, margin(bounds.width), width);
-            let (y, region_height) =
-                extended(bounds.y, bounds.height, margin(bounds.height), height);
+            let (mut beside, mut above) = (margin(bounds.width), margin(bounds.height));
+            if is_part {
+                (beside, above) = (MIN_CONTEXT_PX, MIN_CONTEXT_PX);
+            }
+            let (x, region_width) = extended(bounds.x, bounds.width, beside, width);
+            let (y, region_height) = extended(bounds.y, bounds.height, above, height);
             let context = Rect {
                 x,
                 y,
@@ -86,7 +82,7 @@ fn extended(start: u32, length: u32, margin: u32, limit: u32) -> (u32, u32) {
 /// Holes that are filled together.
 struct Group {
     bounds: Rect,
-    /// Of a scratch.
+    /// Whether they are a part of a scratch, which does with [`MIN_CONTEXT_PX`].
     is_part: bool,
 }
 
@@ -114,7 +110,7 @@ fn groups(mask: &Mask) -> Vec<Group> {
     }
     let mut groups = Vec::new();
     for first in 0..blocks.len() {
-        let Some(bounds) = blocks[first].take() else {
+        let Some(mut bounds) = blocks[first].take() else {
             continue;
         };
         let mut group = vec![bounds];
@@ -125,40 +121,31 @@ fn groups(mask: &Mask) -> Vec<Group> {
             for y in row.saturating_sub(2)..(row + 3).min(rows) {
                 for x in column.saturating_sub(2)..(column + 3).min(columns) {
                     if let Some(other) = blocks[y * columns + x].take() {
+                        bounds = hull(bounds, other);
                         group.push(other);
                         open.push(y * columns + x);
                     }
                 }
             }
         }
-        let bounds = (group.iter().copied()).reduce(hull).unwrap_or(bounds);
-        if bounds.width.max(bounds.height) > 2 * PART_PX
-            && mask.cropped(bounds).hole_thickness() < NARROW_PX
-        {
-            groups.extend(parts(&group).map(|bounds| Group {
-                bounds,
-                is_part: true,
-            }));
-        } else {
-            groups.push(Group {
-                bounds,
-                is_part: false,
-            });
-        }
+        let is_part = bounds.width.max(bounds.height) > 2 * PART_PX
+            && mask.cropped(bounds).hole_thickness() < NARROW_PX;
+        let bounds = if is_part { parts(&group) } else { vec![bounds] };
+        groups.extend(bounds.into_iter().map(|bounds| Group { bounds, is_part }));
     }
     groups
 }
 
 /// Bounds of the holes in every square of [`PART_PX`], row by row; `blocks` are those of the holes
 /// in every block of a group.
-fn parts(blocks: &[Rect]) -> impl Iterator<Item = Rect> {
+fn parts(blocks: &[Rect]) -> Vec<Rect> {
     let mut parts = BTreeMap::new();
     for &block in blocks {
         let part = (block.y / PART_PX, block.x / PART_PX);
         let bounds = parts.entry(part).or_insert(block);
         *bounds = hull(*bounds, block);
     }
-    parts.into_values()
+    parts.into_values().collect()
 }
 
 /// Smallest rectangle around both.

@@ -241,8 +241,7 @@ mod tests {
         }
     }
 
-    /// Noise on the left of a hole, half as strong on its right: in between, it falls; and a cell
-    /// that lacks it gets it from a weaker candidate.
+    /// Noise on the left of a hole, half as strong on its right: in between, it falls.
     #[test]
     fn surroundings_carry_their_strength_into_the_hole() {
         let (width, height) = (10 * BLOCK_PX, 3 * BLOCK_PX);
@@ -278,6 +277,30 @@ mod tests {
         };
         assert_eq!(nothing.energy(&outside, BLOCK_PX), 0.0);
         assert!(surroundings.energy(&outside, BLOCK_PX).is_finite());
+    }
+
+    /// Candidates as soft as the patch itself: their detail is doubled, as far as the surroundings
+    /// are stronger.
+    #[test]
+    fn soft_candidates_give_what_the_surroundings_want() {
+        let candidates = noise(1, SIDE + 2 * MARGIN, 0.2);
+        let patch = Tensor::zeros([1, 3, SIDE, SIDE], &Device::flex());
+        let energy_of = |surroundings: Surroundings| {
+            let cell = Position {
+                image: 0,
+                y: 0,
+                x: 0,
+            };
+            let mut missing = Missing::new(SIDE, SIDE);
+            missing.add(&patch, &candidates, &[cell], &surroundings, MARGIN);
+            fine_energy(missing.into_tensor(&patch))
+        };
+        let loud = Surroundings {
+            columns: 1,
+            energies: vec![1.0],
+        };
+        let ratio = energy_of(loud) / energy_of(quiet());
+        assert!((ratio - MAX_SHARE * MAX_SHARE).abs() < 1e-3, "{ratio}");
     }
 
     #[test]
