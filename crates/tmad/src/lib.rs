@@ -3,6 +3,7 @@
 
 pub mod coarse;
 mod detail;
+mod inputs;
 pub mod layers;
 pub mod model;
 pub mod patch_synthesis;
