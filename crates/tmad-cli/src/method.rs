@@ -18,7 +18,7 @@ use tmad::texture_memory::{Retrieval, Sampling};
 pub enum Method {
     /// T-MAD: coarse network, texture memory, patch synthesis
     Tmad,
-    /// T-MAD's coarse network alone: structure without texture
+    /// T-MAD's coarse network alone: structure, before the texture memory adds texture
     Coarse,
     /// Patches copied from the rest of the picture, without a network
     Patchmatch,

@@ -50,7 +50,7 @@ pub struct InpaintArgs {
     method: Method,
     #[command(flatten)]
     engine: EngineArgs,
-    /// Seed of methods that draw random numbers (patchmatch)
+    /// Seed of methods that draw random numbers: patchmatch, and tmad, which starts from it
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Quality of JPEG output; if not given, that of a JPEG photo itself, and 95 for others

@@ -151,7 +151,7 @@ fn models(engine: &EngineArgs) -> Result<Vec<Model>> {
         .with_provenance(provenance.clone()),
         Model::inpainter(
             Arc::new(coarse),
-            "T-MAD's coarse network alone: structure without texture",
+            "T-MAD's coarse network alone: structure, before the texture memory adds texture",
         )
         .with_provenance(provenance),
         Model::inpainter(
