@@ -43,6 +43,16 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// Whether a stage has a perceptual loss, which needs a feature network.
+    pub fn compares_features(&self) -> bool {
+        self.stages.iter().any(|stage| {
+            let of_coarse =
+                stage.networks != Networks::Patches && self.losses.coarse_perceptual != 0.0;
+            let of_patches = stage.networks.synthesise() && self.losses.perceptual != 0.0;
+            of_coarse || of_patches
+        })
+    }
+
     /// Checks what the types cannot.
     ///
     /// # Errors
@@ -261,6 +271,11 @@ pub struct LossConfig {
     /// |e| + w·e² (e on the scale [-1, 1], linear beyond 1). The paper's value and the default
     /// is 0.
     pub squared: f64,
+    /// Weight of the features of the coarse network's completed picture against the truth's;
+    /// needs the weights of a feature network. With it, texture that lies a pixel beside the
+    /// truth's is no longer punished like texture that is wrong. The paper's value and the default
+    /// is 0.
+    pub coarse_perceptual: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,
     /// Which adversarial loss the patches get. Default `patch_distribution`.
@@ -292,6 +307,7 @@ impl Default for LossConfig {
             hole: 5.0,
             known: 0.0,
             squared: 0.0,
+            coarse_perceptual: 0.0,
             patch_l1: 1.0,
             adversarial: Adversarial::PatchDistribution,
             patch_adversarial: 0.05,

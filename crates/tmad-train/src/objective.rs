@@ -56,26 +56,33 @@ pub fn objective(
         share,
         ..
     } = shard;
-    let reconstruction = |coarse: Tensor<4>| {
+    let coarse_terms = |coarse: Tensor<4>| {
         let (image, mask) = (inputs.image.clone(), inputs.mask.clone());
-        let weights = LossConfig {
+        let scaled = LossConfig {
             hole: weights.hole * share.hole,
             known: weights.known * share.known,
             ..weights.clone()
         };
-        let value = losses::reconstruction(coarse, image, mask, &weights);
-        ("reconstruction", value)
+        let value = losses::reconstruction(coarse.clone(), image.clone(), mask.clone(), &scaled);
+        let mut terms = vec![("reconstruction", value)];
+        if let Some(features) = features.filter(|_| weights.coarse_perceptual != 0.0) {
+            let found = select_hole(mask, coarse, image.clone());
+            let value = losses::perceptual(features.taps(found), features.taps(image));
+            let weight = weights.coarse_perceptual * share.pictures;
+            terms.push(("coarse_perceptual", value * weight));
+        }
+        terms
     };
     if stage.networks == Networks::Coarse {
         return Objective {
-            terms: vec![reconstruction(model.guess(inputs))],
+            terms: coarse_terms(model.guess(inputs)),
             forward: None,
         };
     }
     let mut terms = Named::new();
     let coarse = if stage.networks == Networks::Joint {
         let coarse = model.guess(inputs);
-        terms.push(reconstruction(coarse.clone()));
+        terms.extend(coarse_terms(coarse.clone()));
         coarse
     } else {
         // Without a graph: nothing would ever be asked of it.

@@ -162,7 +162,7 @@ pub enum TrainError {
     },
     /// The run had a perceptual loss, and would go on without.
     #[error(
-        "the run had a perceptual loss with the features of {network}; give the same weights again, or set losses.perceptual to 0 in its config.json to go on without"
+        "the run had a perceptual loss with the features of {network}; give the same weights again, or set losses.perceptual and losses.coarse_perceptual to 0 in its config.json to go on without"
     )]
     LacksFeatures {
         /// The feature network.

@@ -61,7 +61,7 @@ pub fn train(
     }
     let features = feature_networks(&config, options, &mut report)?;
     let name = features.first().map(|network| network.name().to_owned());
-    if state.perceptual.is_some() && name.is_none() && config.losses.perceptual != 0.0 {
+    if state.perceptual.is_some() && name.is_none() && config.compares_features() {
         return Err(TrainError::LacksFeatures {
             network: state.perceptual.unwrap_or_default(),
         });
@@ -143,13 +143,8 @@ fn feature_networks(
     options: &TrainOptions,
     report: &mut dyn FnMut(Event),
 ) -> Result<Vec<FeatureNetwork>, TrainError> {
-    let is_wanted = config.losses.perceptual != 0.0
-        && config
-            .stages
-            .iter()
-            .any(|stage| stage.networks.synthesise());
     match &options.perceptual_weights {
-        _ if !is_wanted => Ok(Vec::new()),
+        _ if !config.compares_features() => Ok(Vec::new()),
         None => {
             report(Event::Warning {
                 message: "the perceptual loss is left out: its feature network is not given"

@@ -64,6 +64,7 @@ fn losses() -> LossConfig {
     LossConfig {
         known: 1.0,
         squared: 0.5,
+        coarse_perceptual: 0.1,
         judge_seams: true,
         judged_windows: Some(6),
         ..LossConfig::default()
@@ -161,6 +162,7 @@ fn detaching_zeroes_exactly_the_patch_losses_gradient_of_the_coarse_network() {
     let names: Vec<_> = detached.terms.iter().map(|(name, _)| *name).collect();
     let all = [
         "reconstruction",
+        "coarse_perceptual",
         "patch_l1",
         "perceptual",
         "total_variation",
@@ -174,7 +176,7 @@ fn detaching_zeroes_exactly_the_patch_losses_gradient_of_the_coarse_network() {
         &shards[0],
         &stage(Networks::Coarse, false),
         &losses(),
-        None,
+        Some(&features()),
     );
     let alone = GradientsParams::from_grads(total(&alone.terms).backward(), &model);
     let alone = by_name(&model, &alone);
