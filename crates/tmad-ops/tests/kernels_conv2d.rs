@@ -253,6 +253,24 @@ fn agrees_on_corner_cases() {
             padding: 0,
             ..base
         },
+        // Several tiles of stride 2 with borders inside them, odd and even sides.
+        Conv2dShape {
+            batch: 2,
+            in_channels: 20,
+            out_channels: 50,
+            height: 37,
+            width: 42,
+            stride: 2,
+            ..base
+        },
+        Conv2dShape {
+            in_channels: 32,
+            height: 40,
+            width: 23,
+            stride: 2,
+            padding: 0,
+            ..base
+        },
         Conv2dShape {
             in_channels: 1,
             out_channels: 1,

@@ -19,6 +19,7 @@ pub struct WeightPanels {
     level: Level,
     direct: OnceLock<Panels>,
     winograd: OnceLock<Panels>,
+    strided: OnceLock<Panels>,
 }
 
 impl WeightPanels {
@@ -28,6 +29,7 @@ impl WeightPanels {
             level: Level::current(),
             direct: OnceLock::new(),
             winograd: OnceLock::new(),
+            strided: OnceLock::new(),
         }
     }
 
@@ -106,7 +108,8 @@ pub enum Algorithm {
     Pointwise,
     /// A matrix product with the pixels under each tap copied into rows, for every shape.
     Unfold,
-    /// F(4×4, 3×3), for 3×3 kernels of stride 1 with enough channels for a vector.
+    /// Winograd's, for 3×3 kernels of stride 1, and of stride 2 without dilation, with enough
+    /// channels for a vector.
     Winograd,
 }
 
@@ -120,7 +123,9 @@ impl Algorithm {
             Self::Direct | Self::Unfold => true,
             Self::Pointwise => shape.kernel == 1 && shape.stride == 1 && shape.padding == 0,
             Self::Winograd => {
-                shape.kernel == 3 && shape.stride == 1 && shape.in_channels >= level.lanes()
+                let strided = shape.stride == 2 && shape.dilation == 1;
+                let has_stride = shape.stride == 1 || strided;
+                shape.kernel == 3 && has_stride && shape.in_channels >= level.lanes()
             }
         }
     }
@@ -130,6 +135,7 @@ impl Algorithm {
     fn gradient_by_winograd(s: &Conv2dShape, level: Level) -> bool {
         let tiles = s.batch * s.out_height() * s.out_width() / 16;
         Self::choose(s, level) == Self::Winograd
+            && s.stride == 1
             && s.in_channels >= 16
             && s.out_channels >= level.lanes()
             && tiles >= 16
@@ -266,11 +272,15 @@ pub fn conv2d_with<'a, 'b>(
         }
         Algorithm::Winograd => {
             let layout = WeightLayout::forward(shape);
-            let panels = weight.panels(
-                |w| &w.winograd,
-                |w| winograd::transform_weights(w, layout, level),
-            );
-            winograd::Plan::new(shape, level).run(level, x, &panels, epilogue, out);
+            if shape.stride == 1 {
+                let make = |w: &[f32]| winograd::Dense::transform_weights(w, layout, level);
+                let panels = weight.panels(|w| &w.winograd, make);
+                winograd::Dense::new(shape, level).run(level, x, &panels, epilogue, out);
+            } else {
+                let make = |w: &[f32]| winograd::Strided::transform_weights(w, layout, level);
+                let panels = weight.panels(|w| &w.strided, make);
+                winograd::Strided::new(shape, level).run(level, x, &panels, epilogue, out);
+            }
         }
     }
 }
@@ -347,8 +357,8 @@ pub fn conv2d_backward_input<'a>(
         && Algorithm::choose(&turned, level) == Algorithm::Winograd
     {
         let layout = WeightLayout::turned(shape);
-        let panels = winograd::transform_weights(weight, layout, level);
-        let plan = winograd::Plan::new(&turned, level);
+        let plan = winograd::Dense::new(&turned, level);
+        let panels = winograd::Dense::transform_weights(weight, layout, level);
         plan.run(level, grad_out, &panels, Epilogue::none(), grad_in);
         return;
     }

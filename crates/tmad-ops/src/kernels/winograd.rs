@@ -1,8 +1,9 @@
-//! 3×3 convolution of stride 1 by Winograd's F(4×4, 3×3).
+//! 3×3 convolution by Winograd's algorithms.
 //!
-//! A 4×4 block of outputs needs 36 products per pair of channels instead of 144 (Lavin and
-//! Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). A dilated convolution
-//! is one undilated problem per remainder of the pixel coordinates.
+//! Stride 1 by F(4×4, 3×3): a 4×4 block of outputs needs 36 products per pair of channels instead
+//! of 144 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). A dilated
+//! convolution is one undilated problem per remainder of the pixel coordinates. Stride 2 by
+//! phases: a 4×4 block needs 81 products instead of 144.
 //!
 //! Rounding is amplified by the transforms: results are within 10⁻⁴ of the largest output,
 //! where the direct sum reaches about 10⁻⁶.
@@ -12,7 +13,6 @@ mod transforms;
 mod weights;
 
 pub(super) use gradient::weight_gradient;
-pub(super) use weights::transform_weights;
 
 use super::layout::{Epilogue, channel_pitch, clear, pack_row, unpack_row};
 use super::panels::Panels;
@@ -20,14 +20,21 @@ use super::scratch::{LINE, Output, for_each_task, with_scratch};
 use super::shape::Conv2dShape;
 use super::simd::{Kernel, Level, Vector};
 use super::tile::{self, NARROW_MR};
-use transforms::{transform_input, transform_output};
+use std::marker::PhantomData;
+use transforms::Scheme;
 
-/// Outputs of a tile along one axis.
-pub(super) const TILE: usize = 4;
-/// Inputs of a tile along one axis.
-pub(super) const SPAN: usize = 6;
-/// Products of a tile per pair of channels.
-pub(super) const POINTS: usize = SPAN * SPAN;
+/// Outputs of a tile along one axis, for stride 1.
+const TILE: usize = 4;
+/// Inputs of a tile along one axis, for stride 1.
+const SPAN: usize = 6;
+/// Products of a tile per pair of channels, for stride 1.
+const POINTS: usize = SPAN * SPAN;
+
+/// Stride 1, any dilation.
+pub(super) type Dense = Plan<transforms::Dense, TILE, SPAN>;
+/// Stride 2, no dilation.
+pub(super) type Strided = Plan<transforms::Strided, 4, 9>;
+
 /// Bytes of transformed input and of products of one task; they stay in the second-level cache.
 const BLOCK_BYTES: usize = 640 << 10;
 
@@ -35,8 +42,8 @@ const BLOCK_BYTES: usize = 640 << 10;
 const TILES_AT_ONCE: usize = 8;
 
 /// Sizes of a Winograd convolution.
-#[derive(Clone, Copy)]
-pub(super) struct Plan {
+pub(super) struct Plan<S, const TILE: usize, const SPAN: usize> {
+    scheme: PhantomData<S>,
     shape: Conv2dShape,
     tiles_y: usize,
     /// Tiles of one row, over all column phases.
@@ -49,26 +56,44 @@ pub(super) struct Plan {
     point_len: usize,
 }
 
-impl Plan {
+impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, SPAN> {
+    /// Inputs along one axis from a tile to the next.
+    const STEP: usize = S::STRIDE * TILE;
+    /// Products of a tile per pair of channels.
+    const POINTS: usize = SPAN * SPAN;
+
     pub(super) fn new(shape: &Conv2dShape, level: Level) -> Self {
         let (s, d) = (*shape, shape.dilation);
         let tiles = |size: usize| size.div_ceil(d).div_ceil(TILE);
         let (tiles_y, tiles_x) = (tiles(s.out_height()), d * tiles(s.out_width()));
         let in_pitch = channel_pitch(s.in_channels, level.lanes());
         let panel = (2 * level.lanes()).min(s.out_channels.next_multiple_of(level.lanes()));
-        let tile_bytes = 4 * POINTS * (in_pitch + panel);
+        let tile_bytes = 4 * Self::POINTS * (in_pitch + panel);
         let rows = s.batch * d * tiles_y;
         let rows_per_task = (BLOCK_BYTES / (tile_bytes * tiles_x).max(1)).clamp(1, rows.max(1));
         let rows_per_task = rows_per_task.min(rows.div_ceil(4).max(1));
-        // On small maps a task still gets as many tiles as the products take at once: with fewer
-        // it would not be done earlier.
+        // The products take several tiles at once: the number of rows nearby that leaves the
+        // least of them idle, and on small maps at least one full load, because with fewer tiles
+        // a task would not be done earlier.
         let least = TILES_AT_ONCE.div_ceil(tiles_x.max(1));
-        let rows_per_task = rows_per_task.max(least.min(rows.max(1)));
-        let reach = TILE * tiles_x + 2 * d;
+        let idle = |rows: &usize| {
+            let tiles = rows * tiles_x;
+            (tiles.next_multiple_of(TILES_AT_ONCE) - tiles) as f64 / tiles.max(1) as f64
+        };
+        let above = rows_per_task + 1..=(5 * rows_per_task).div_ceil(4);
+        let rows_per_task = (rows_per_task.div_ceil(2)..=rows_per_task)
+            .rev()
+            .chain(above)
+            .min_by(|a, b| idle(a).total_cmp(&idle(b)))
+            .unwrap_or(1)
+            .max(least)
+            .clamp(1, rows.max(1));
+        let reach = Self::STEP * tiles_x + (SPAN - Self::STEP) * d;
         let input_width = reach.max(s.padding + s.width);
         // Without the extra line, the points of one tile would share few cache sets.
         let point_len = (rows_per_task * tiles_x).next_multiple_of(8) * in_pitch + LINE;
         Self {
+            scheme: PhantomData,
             shape: s,
             tiles_y,
             tiles_x,
@@ -92,17 +117,18 @@ impl Plan {
         mut out: Output,
     ) {
         let s = &self.shape;
-        assert_eq!((s.kernel, s.stride), (3, 1));
+        assert_eq!((s.kernel, s.stride), (3, S::STRIDE));
+        assert!(s.stride == 1 || s.dilation == 1);
         assert_eq!(x.len(), s.input_len());
         assert_eq!(out.len(), s.output_len());
-        assert_eq!(panels.len(), POINTS * s.in_channels * s.out_channels);
+        assert_eq!(panels.len(), Self::POINTS * s.in_channels * s.out_channels);
         let rows = s.batch * s.dilation * self.tiles_y;
         let tiles = (self.rows_per_task * self.tiles_x).next_multiple_of(8);
         let width = 2 * level.lanes();
         let lens = [
             SPAN * self.input_width * self.in_pitch,
-            POINTS * self.point_len,
-            POINTS * (tiles * width + LINE),
+            Self::POINTS * self.point_len,
+            Self::POINTS * (tiles * width + LINE),
             (TILE * self.rows_per_task * TILE * self.tiles_x + level.lanes()) * width,
         ]
         .map(|len| len.next_multiple_of(LINE));
@@ -150,11 +176,11 @@ impl Plan {
 
     /// Transforms the input tiles of one row: `points[p·point_len + tile·in_pitch + channel]`.
     ///
-    /// A row of tiles shares two rows of pixels with the one above. Where that one `was_last` in
-    /// `input`, only four are packed: the buffer is a ring.
+    /// A row of tiles shares its first rows of pixels with the one above. Where that one `was_last`
+    /// in `input`, only the others are packed: the buffer is a ring.
     ///
     /// # Safety
-    /// The CPU has `V`; `input` is writable for six packed rows, `points` for this row's tiles.
+    /// The CPU has `V`; `input` is writable for `SPAN` packed rows, `points` for this row's tiles.
     #[inline(always)]
     pub(super) unsafe fn transform_row<V: Vector>(
         &self,
@@ -170,11 +196,15 @@ impl Plan {
         let plane = s.height * s.width;
         let mut rows = [input; SPAN];
         for (i, row) in rows.iter_mut().enumerate() {
-            *row = input.wrapping_add((TILE * ty + i) % SPAN * row_len);
+            *row = input.wrapping_add((Self::STEP * ty + i) % SPAN * row_len);
         }
-        let num_kept = if was_last && ty > 0 { SPAN - TILE } else { 0 };
+        let num_kept = if was_last && ty > 0 {
+            SPAN - Self::STEP
+        } else {
+            0
+        };
         for i in num_kept..SPAN {
-            let y = phase + s.dilation * (TILE * ty + i);
+            let y = phase + s.dilation * (Self::STEP * ty + i);
             // SAFETY: `y − padding` is checked to be inside the image.
             unsafe {
                 let row = rows[i];
@@ -193,9 +223,9 @@ impl Plan {
             }
         }
         for tile in 0..self.tiles_x {
-            let column = self.column(tile);
+            let column = S::STRIDE * self.column(tile);
             for c in (0..self.in_pitch).step_by(V::LANES) {
-                // SAFETY: `input_width` covers six dilated columns of the last tile.
+                // SAFETY: `input_width` covers the dilated columns of the last tile.
                 unsafe {
                     let mut half = [[V::splat(0.0); SPAN]; SPAN];
                     for j in 0..SPAN {
@@ -204,14 +234,14 @@ impl Plan {
                         for (d, row) in d.iter_mut().zip(rows) {
                             *d = V::load(row.add(at));
                         }
-                        let d = transform_input(d);
+                        let d = S::input(d);
                         for i in 0..SPAN {
                             half[i][j] = d[i];
                         }
                     }
                     let dst = points.add(tile * self.in_pitch + c);
                     for i in 0..SPAN {
-                        let d = transform_input(half[i]);
+                        let d = S::input(half[i]);
                         for j in 0..SPAN {
                             d[j].store(dst.add((i * SPAN + j) * self.point_len));
                         }
@@ -223,8 +253,8 @@ impl Plan {
 }
 
 /// Some rows of tiles, for all output channels.
-struct Block<'a> {
-    plan: &'a Plan,
+struct Block<'a, S, const TILE: usize, const SPAN: usize> {
+    plan: &'a Plan<S, TILE, SPAN>,
     panels: &'a Panels,
     x: &'a [f32],
     out: *mut f32,
@@ -237,7 +267,9 @@ struct Block<'a> {
     result: &'a mut [f32],
 }
 
-impl Kernel for Block<'_> {
+impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Kernel
+    for Block<'_, S, TILE, SPAN>
+{
     #[inline(always)]
     unsafe fn run<V: Vector, const MR: usize>(self) {
         let plan = self.plan;
@@ -262,7 +294,7 @@ impl Kernel for Block<'_> {
     }
 }
 
-impl Block<'_> {
+impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Block<'_, S, TILE, SPAN> {
     /// The products of all points and tiles for one panel of output channels.
     ///
     /// # Safety
@@ -273,7 +305,7 @@ impl Block<'_> {
         let channels = plan.shape.in_channels;
         let tiles = self.num_rows * plan.tiles_x;
         let width = NV * V::LANES;
-        for point in 0..POINTS {
+        for point in 0..SPAN * SPAN {
             // SAFETY: buffers as computed in `Plan::run`.
             unsafe {
                 let points = self.points.as_ptr().add(point * plan.point_len);
@@ -329,13 +361,13 @@ impl Block<'_> {
                         for (i, m) in m.iter_mut().enumerate() {
                             *m = V::load(self.product(i * SPAN + j, width).add(at));
                         }
-                        let m = transform_output(m);
+                        let m = S::output(m);
                         for i in 0..TILE {
                             half[i][j] = m[i];
                         }
                     }
                     for (i, half) in half.into_iter().enumerate() {
-                        let y = transform_output(half);
+                        let y = S::output(half);
                         for (j, y) in y.into_iter().enumerate() {
                             y.store(dst.add(i * row_len + j * s.dilation * width + c));
                         }

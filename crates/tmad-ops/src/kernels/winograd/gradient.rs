@@ -10,7 +10,7 @@ use super::super::shape::Conv2dShape;
 use super::super::simd::{Kernel, Level, MAX_LANES, Vector};
 use super::super::tile::{self, NARROW_MR};
 use super::transforms::{transform_gradient, transform_weight_gradient};
-use super::{POINTS, Plan, SPAN, TILE};
+use super::{Dense, POINTS, SPAN, TILE};
 
 /// Parts at most, and tiles for which another part pays for its own sums.
 const MAX_PARTS: usize = 8;
@@ -19,7 +19,7 @@ const TILES_PER_PART: usize = 64;
 /// Fills `grad_weight`.
 ///
 /// # Panics
-/// If a slice does not fit the shape, or a shape is not one for [`Plan`].
+/// If a slice does not fit the shape, or a shape is not one for [`Dense`].
 pub(in super::super) fn weight_gradient(
     s: &Conv2dShape,
     level: Level,
@@ -32,7 +32,7 @@ pub(in super::super) fn weight_gradient(
     assert_eq!(x.len(), s.input_len());
     assert_eq!(grad_out.len(), s.output_len());
     assert_eq!(grad_weight.len(), s.weight_len());
-    let plan = Plan::new(s, level);
+    let plan = Dense::new(s, level);
     let out_pitch = channel_pitch(s.out_channels, level.lanes());
     let rows = s.batch * s.dilation * plan.tiles_y;
     let tiles = plan.rows_per_task * plan.tiles_x;
@@ -90,7 +90,7 @@ pub(in super::super) fn weight_gradient(
 
 /// The sums over some rows of tiles: `sums[(point · in_channels + channel) · out_pitch ..]`.
 struct Part<'a> {
-    plan: &'a Plan,
+    plan: &'a Dense,
     x: &'a [f32],
     grad_out: &'a [f32],
     rows: (usize, usize),

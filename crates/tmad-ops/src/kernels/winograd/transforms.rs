@@ -1,66 +1,160 @@
-//! The transforms of F(4×4, 3×3), for the points 0, ±1, ±2 and ∞.
+//! The transforms of Winograd's algorithms.
 //!
 //! Each function transforms one axis; applied to rows and to columns they do both.
 
 use super::super::simd::Vector;
 use super::{SPAN, TILE};
 
-/// `Bᵀ · d`.
-#[inline(always)]
-pub(super) unsafe fn transform_input<V: Vector>(d: [V; SPAN]) -> [V; SPAN] {
-    // SAFETY: existing vectors prove the instruction set.
-    let (four, minus_four, minus_five) = unsafe { (V::splat(4.0), V::splat(-4.0), V::splat(-5.0)) };
-    let a = d[4].add_mul(d[2], minus_four);
-    let b = d[3].add_mul(d[1], minus_four);
-    let e = d[4].sub(d[2]);
-    let f = d[3].sub(d[1]);
-    let f = f.add(f);
-    [
-        d[4].add_mul(d[0], four).add_mul(d[2], minus_five),
-        a.add(b),
-        a.sub(b),
-        e.add(f),
-        e.sub(f),
-        d[5].add_mul(d[1], four).add_mul(d[3], minus_five),
-    ]
+/// A 3-tap convolution along one axis as products of transformed inputs and weights, by tiles of
+/// `TILE` outputs, which read `SPAN` inputs and take as many products.
+pub(in super::super) trait Scheme<const TILE: usize, const SPAN: usize>:
+    Sync
+{
+    /// Inputs from one output to the next.
+    const STRIDE: usize;
+
+    /// Inputs to the factors of the products.
+    ///
+    /// # Safety
+    /// The CPU has `V`.
+    unsafe fn input<V: Vector>(d: [V; SPAN]) -> [V; SPAN];
+
+    /// Products to outputs.
+    ///
+    /// # Safety
+    /// The CPU has `V`.
+    unsafe fn output<V: Vector>(m: [V; SPAN]) -> [V; TILE];
+
+    /// Weights to the factors of the products.
+    ///
+    /// # Safety
+    /// The CPU has `V`.
+    unsafe fn weight<V: Vector>(g: [V; 3]) -> [V; SPAN];
 }
 
-/// `Aᵀ · m`.
-#[inline(always)]
-pub(super) unsafe fn transform_output<V: Vector>(m: [V; SPAN]) -> [V; TILE] {
-    // SAFETY: existing vectors prove the instruction set.
-    let (two, four, eight) = unsafe { (V::splat(2.0), V::splat(4.0), V::splat(8.0)) };
-    let (s1, d1) = (m[1].add(m[2]), m[1].sub(m[2]));
-    let (s2, d2) = (m[3].add(m[4]), m[3].sub(m[4]));
-    [
-        m[0].add(s1).add(s2),
-        d1.add_mul(d2, two),
-        s1.add_mul(s2, four),
-        d1.add(m[5]).add_mul(d2, eight),
-    ]
+/// F(4, 3) for the points 0, ±1, ±2 and ∞.
+pub(in super::super) struct Dense;
+
+impl Scheme<TILE, SPAN> for Dense {
+    const STRIDE: usize = 1;
+
+    #[inline(always)]
+    unsafe fn input<V: Vector>(d: [V; SPAN]) -> [V; SPAN] {
+        // SAFETY: existing vectors prove the instruction set.
+        let (four, minus_four, minus_five) =
+            unsafe { (V::splat(4.0), V::splat(-4.0), V::splat(-5.0)) };
+        let a = d[4].add_mul(d[2], minus_four);
+        let b = d[3].add_mul(d[1], minus_four);
+        let e = d[4].sub(d[2]);
+        let f = d[3].sub(d[1]);
+        let f = f.add(f);
+        [
+            d[4].add_mul(d[0], four).add_mul(d[2], minus_five),
+            a.add(b),
+            a.sub(b),
+            e.add(f),
+            e.sub(f),
+            d[5].add_mul(d[1], four).add_mul(d[3], minus_five),
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn output<V: Vector>(m: [V; SPAN]) -> [V; TILE] {
+        // SAFETY: existing vectors prove the instruction set.
+        let (two, four, eight) = unsafe { (V::splat(2.0), V::splat(4.0), V::splat(8.0)) };
+        let (s1, d1) = (m[1].add(m[2]), m[1].sub(m[2]));
+        let (s2, d2) = (m[3].add(m[4]), m[3].sub(m[4]));
+        [
+            m[0].add(s1).add(s2),
+            d1.add_mul(d2, two),
+            s1.add_mul(s2, four),
+            d1.add(m[5]).add_mul(d2, eight),
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn weight<V: Vector>(g: [V; 3]) -> [V; SPAN] {
+        // SAFETY: existing vectors prove the instruction set.
+        let (quarter, sixth) = unsafe { (V::splat(1.0 / 4.0), V::splat(1.0 / 6.0)) };
+        // SAFETY: as above.
+        let (twelfth, twenty_fourth) = unsafe { (V::splat(1.0 / 12.0), V::splat(1.0 / 24.0)) };
+        let outer = g[0].add(g[2]).mul(sixth);
+        let middle = g[1].mul(sixth);
+        let wide = g[0].mul(twenty_fourth).add_mul(g[2], sixth);
+        let half = g[1].mul(twelfth);
+        // SAFETY: as above.
+        let zero = unsafe { V::splat(0.0) };
+        [
+            g[0].mul(quarter),
+            zero.sub(outer.add(middle)),
+            middle.sub(outer),
+            wide.add(half),
+            wide.sub(half),
+            g[2],
+        ]
+    }
 }
 
-/// `G · g`.
-#[inline(always)]
-pub(super) unsafe fn transform_weight<V: Vector>(g: [V; 3]) -> [V; SPAN] {
-    // SAFETY: existing vectors prove the instruction set.
-    let (quarter, sixth) = unsafe { (V::splat(1.0 / 4.0), V::splat(1.0 / 6.0)) };
-    // SAFETY: as above.
-    let (twelfth, twenty_fourth) = unsafe { (V::splat(1.0 / 12.0), V::splat(1.0 / 24.0)) };
-    let outer = g[0].add(g[2]).mul(sixth);
-    let middle = g[1].mul(sixth);
-    let wide = g[0].mul(twenty_fourth).add_mul(g[2], sixth);
-    let half = g[1].mul(twelfth);
-    // SAFETY: as above.
-    let zero = unsafe { V::splat(0.0) };
-    [
-        g[0].mul(quarter),
-        zero.sub(outer.add(middle)),
-        middle.sub(outer),
-        wide.add(half),
-        wide.sub(half),
-        g[2],
-    ]
+/// Stride 2: inputs at even places meet the outer two weights, by F(4, 2) for the points 0, ±1, 2
+/// and ∞; those at odd places meet the middle one, where nothing can be saved. 9 products for 4
+/// outputs instead of 12.
+pub(in super::super) struct Strided;
+
+impl Scheme<4, 9> for Strided {
+    const STRIDE: usize = 2;
+
+    #[inline(always)]
+    unsafe fn input<V: Vector>(d: [V; 9]) -> [V; 9] {
+        let (e0, e1, e2, e3, e4) = (d[0], d[2], d[4], d[6], d[8]);
+        // SAFETY: existing vectors prove the instruction set.
+        let (two, minus_two, minus_three) =
+            unsafe { (V::splat(2.0), V::splat(-2.0), V::splat(-3.0)) };
+        let a = e3.sub(e1);
+        let b = e3.sub(e2);
+        [
+            a.add_mul(e0.sub(e2), two),
+            b.add_mul(e1, minus_two),
+            e3.add_mul(e1, two).add_mul(e2, minus_three),
+            a,
+            e4.sub(e2).add_mul(a, minus_two),
+            d[1],
+            d[3],
+            d[5],
+            d[7],
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn output<V: Vector>(m: [V; 9]) -> [V; 4] {
+        // SAFETY: existing vectors prove the instruction set.
+        let (two, four, eight) = unsafe { (V::splat(2.0), V::splat(4.0), V::splat(8.0)) };
+        let (sum, difference) = (m[1].add(m[2]), m[1].sub(m[2]));
+        [
+            m[0].add(m[5]).add(sum).add(m[3]),
+            m[6].add(difference).add_mul(m[3], two),
+            m[7].add(sum).add_mul(m[3], four),
+            m[4].add(m[8]).add(difference).add_mul(m[3], eight),
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn weight<V: Vector>(g: [V; 3]) -> [V; 9] {
+        // SAFETY: existing vectors prove the instruction set.
+        let (half, minus_half) = unsafe { (V::splat(0.5), V::splat(-0.5)) };
+        // SAFETY: as above.
+        let (sixth, two) = unsafe { (V::splat(1.0 / 6.0), V::splat(2.0)) };
+        [
+            g[0].mul(half),
+            g[0].add(g[2]).mul(minus_half),
+            g[2].sub(g[0]).mul(sixth),
+            g[0].add_mul(g[2], two).mul(sixth),
+            g[2],
+            g[1],
+            g[1],
+            g[1],
+            g[1],
+        ]
+    }
 }
 
 /// `A · g`, the adjoint of [`transform_output`].
