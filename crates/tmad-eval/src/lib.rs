@@ -17,6 +17,7 @@
 //! | `features/` | Inception features, where its weights were given: the next run needs them |
 //! | `contact_sheet.png` | the first of them: input, results, truth |
 
+mod columns;
 pub mod distances;
 mod error;
 mod feature_sets;
@@ -33,6 +34,7 @@ mod report;
 mod resize;
 mod run;
 mod sheet;
+mod source;
 mod statistics;
 mod store;
 mod svm;
@@ -46,8 +48,9 @@ pub use meters::INCEPTION_FILE;
 pub use metric::{Better, Metric, Metrics, PERFECT_PSNR_DB, measure};
 pub use protocol::{Protocol, centre_square};
 pub use report::{HoleSizeBin, MethodSummary, Report, TextureDistance};
-pub use run::{EvalOptions, Output, Progress, evaluate};
+pub use run::{EvalOptions, Progress, evaluate};
 pub use sheet::{SheetRow, contact_sheet};
+pub use source::Output;
 pub use statistics::Estimate;
 pub use store::{Score, Settings};
 pub use svm::LinearSvm;

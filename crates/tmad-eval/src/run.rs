@@ -1,10 +1,10 @@
 //! The evaluation itself.
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, TextureMethod, composite};
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, composite};
 
 use crate::EvalError;
 use crate::feature_sets::FeatureSets;
@@ -16,6 +16,7 @@ use crate::metric::{Metrics, measure, measure_truth};
 use crate::protocol::{Masks, Protocol, centre_square};
 use crate::report::{Report, SetResults};
 use crate::sheet::saved_sheet;
+use crate::source::{Output, Source, open_result, sources};
 use crate::store::{Score, Settings, Store};
 use crate::textures::Textures;
 
@@ -76,37 +77,6 @@ pub struct Progress {
     pub method: String,
     /// Whether an earlier run had done it.
     pub continued: bool,
-}
-
-/// Results that another program made.
-#[derive(Clone)]
-pub struct Output<'a> {
-    /// What the report calls them.
-    pub name: String,
-    /// Where they lie, under the names of the pictures.
-    pub folder: PathBuf,
-    /// What adds texture to them before they are measured, if anything; its time is reported.
-    pub refined_by: Option<&'a dyn TextureMethod>,
-}
-
-impl From<(String, PathBuf)> for Output<'_> {
-    fn from((name, folder): (String, PathBuf)) -> Self {
-        Self {
-            name,
-            folder,
-            refined_by: None,
-        }
-    }
-}
-
-/// Where the results of a name come from.
-enum Source<'a> {
-    Method(&'a dyn Inpainter),
-    Folder(
-        PathBuf,
-        HashMap<String, PathBuf>,
-        Option<&'a dyn TextureMethod>,
-    ),
 }
 
 /// Scores methods, and folders of results made elsewhere, on the same pictures and masks.
@@ -353,77 +323,4 @@ fn all_scores(
     };
     scores.sort_by_key(place);
     scores
-}
-
-fn open_result(
-    folder: &Path,
-    files: &HashMap<String, PathBuf>,
-    picture: &Picture,
-    truth: &RgbImage,
-) -> Result<RgbImage, EvalError> {
-    let path = files
-        .get(&picture.name)
-        .ok_or_else(|| EvalError::MissingResult {
-            folder: folder.to_owned(),
-            picture: picture.name.clone(),
-        })?;
-    let result = open_rgb(path)?;
-    if result.dimensions() != truth.dimensions() {
-        return Err(EvalError::ResultSize {
-            path: path.clone(),
-            found: result.dimensions().into(),
-            expected: truth.dimensions().into(),
-        });
-    }
-    Ok(result)
-}
-
-/// Names each source, and checks now what would otherwise fail after hours.
-fn sources<'a>(
-    methods: &[&'a dyn Inpainter],
-    outputs: &[Output<'a>],
-    pictures: &[Picture],
-) -> Result<Vec<(String, Source<'a>)>, EvalError> {
-    let mut sources = Vec::new();
-    for &method in methods {
-        sources.push((method.name().to_owned(), Source::Method(method)));
-    }
-    for Output {
-        name,
-        folder,
-        refined_by,
-    } in outputs
-    {
-        let files: HashMap<String, PathBuf> = (list_pictures(folder)?.into_iter())
-            .map(|file| (file.name, file.path))
-            .collect();
-        if let Some(missing) = pictures
-            .iter()
-            .find(|picture| !files.contains_key(&picture.name))
-        {
-            return Err(EvalError::MissingResult {
-                folder: folder.clone(),
-                picture: missing.name.clone(),
-            });
-        }
-        let source = Source::Folder(folder.clone(), files, *refined_by);
-        sources.push((name.clone(), source));
-    }
-    let mut seen = HashSet::new();
-    for (name, _) in &sources {
-        let reason = if name.is_empty() || name.starts_with('.') {
-            "it must not be empty or start with a dot"
-        } else if name.contains(|c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c)) {
-            "its results could not have a folder of that name"
-        } else if !seen.insert(name.as_str()) {
-            "two methods have it"
-        } else {
-            continue;
-        };
-        return Err(EvalError::MethodName {
-            name: name.clone(),
-            reason,
-        });
-    }
-    Ok(sources)
 }
