@@ -16,7 +16,7 @@ pub enum PhotoError {
     #[error("is empty")]
     Empty,
     /// Bytes of no known format.
-    #[error("is no picture that can be read ({})", crate::READABLE)]
+    #[error("is in no format that can be read ({})", crate::READABLE)]
     UnknownFormat,
     /// A picture in a format that is known and not read.
     #[error("is {format}, which cannot be read; {advice}")]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A layer's place for its prepared weights. Clones share it; it is no part of a model's state,
 /// and may be thrown away at any time.
 ///
-/// The prepared form is four times as large as the weight. So it is kept from the second use of
+/// The prepared form is four to nine times as large as the weight. So it is kept from the second use of
 /// the same weight on: a network that runs once for one small picture does without.
 #[derive(Clone, Default)]
 pub struct KeptWeights(Arc<Mutex<Option<Entry>>>);
