@@ -28,7 +28,7 @@ fn a_photo_that_is_no_picture() {
     folder.fails(
         &format!("{RUN} out.png"),
         1,
-        &["photo.png is no picture", "JPEG, PNG"],
+        &["photo.png is in no format that can be read", "JPEG, PNG"],
     );
     folder.write("photo.png", b"GIF89a\x01\0\x01\0\0\0\0");
     let run = format!("{RUN} out.png");
@@ -67,7 +67,11 @@ fn a_mask_of_another_size() {
 fn a_mask_that_is_no_picture_or_missing() {
     let folder = Folder::with_photo(20, 20);
     folder.write("mask.png", b"\0\x01\x02");
-    folder.fails(&format!("{RUN} out.png"), 1, &["mask", "no picture"]);
+    folder.fails(
+        &format!("{RUN} out.png"),
+        1,
+        &["mask", "mask.png is in no format that can be read"],
+    );
     std::fs::remove_file(folder.path("mask.png")).unwrap();
     folder.fails(&format!("{RUN} out.png"), 1, &["mask.png does not exist"]);
 }
