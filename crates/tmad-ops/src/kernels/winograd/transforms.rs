@@ -157,7 +157,7 @@ impl Scheme<4, 9> for Strided {
     }
 }
 
-/// `A · g`, the adjoint of [`transform_output`].
+/// `A · g`, the adjoint of [`Dense`]'s output transform.
 #[inline(always)]
 pub(super) unsafe fn transform_gradient<V: Vector>(g: [V; TILE]) -> [V; SPAN] {
     // SAFETY: existing vectors prove the instruction set.
@@ -175,7 +175,7 @@ pub(super) unsafe fn transform_gradient<V: Vector>(g: [V; TILE]) -> [V; SPAN] {
     ]
 }
 
-/// `Gᵀ · u`, the adjoint of [`transform_weight`].
+/// `Gᵀ · u`, the adjoint of [`Dense`]'s weight transform.
 #[inline(always)]
 pub(super) unsafe fn transform_weight_gradient<V: Vector>(u: [V; SPAN]) -> [V; 3] {
     // SAFETY: existing vectors prove the instruction set.
