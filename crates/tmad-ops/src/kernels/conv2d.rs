@@ -1,8 +1,5 @@
 //! The convolution and its gradients: checks, and the choice of an algorithm.
 
-use std::borrow::Cow;
-use std::sync::OnceLock;
-
 use super::gemm::Source;
 use super::layout::Epilogue;
 use super::panels::{Panels, WeightLayout};
@@ -10,94 +7,8 @@ use super::plan::Plan;
 use super::scratch::{Output, with_scratch};
 use super::shape::{Activation, Conv2dShape, check_len, note};
 use super::simd::Level;
+use super::weights::Weights;
 use super::{direct, gemm, weight_grad, winograd};
-
-/// What the algorithms make of a convolution's weight: each part is computed at its first use and
-/// kept, for the instruction set that was current when this was created.
-#[derive(Debug, Clone)]
-pub struct WeightPanels {
-    level: Level,
-    direct: OnceLock<Panels>,
-    winograd: OnceLock<Panels>,
-    strided: OnceLock<Panels>,
-}
-
-impl WeightPanels {
-    /// Nothing computed yet.
-    pub fn new() -> Self {
-        Self {
-            level: Level::current(),
-            direct: OnceLock::new(),
-            winograd: OnceLock::new(),
-            strided: OnceLock::new(),
-        }
-    }
-
-    /// The instruction set that the panels are for.
-    pub fn level(&self) -> Level {
-        self.level
-    }
-}
-
-impl Default for WeightPanels {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Convolution weights prepared once, when a model is loaded.
-#[derive(Debug, Clone)]
-pub struct PackedWeights {
-    out_channels: usize,
-    in_channels: usize,
-    kernel: usize,
-    plain: Vec<f32>,
-    panels: WeightPanels,
-}
-
-impl PackedWeights {
-    /// Prepares `weight`, `[out_channels, in_channels, kernel, kernel]`.
-    ///
-    /// # Panics
-    /// If the slice does not have that many elements.
-    pub fn new(weight: &[f32], out_channels: usize, in_channels: usize, kernel: usize) -> Self {
-        check_len(
-            "weight",
-            weight.len(),
-            out_channels * in_channels * kernel * kernel,
-        );
-        Self {
-            out_channels,
-            in_channels,
-            kernel,
-            plain: weight.to_vec(),
-            panels: WeightPanels::new(),
-        }
-    }
-}
-
-/// The weight of a convolution, `[out_channels, in_channels, kernel, kernel]`.
-#[derive(Debug, Clone, Copy)]
-pub enum Weights<'a> {
-    /// As it is stored in a model; packed again in every call.
-    Plain(&'a [f32]),
-    /// Prepared before.
-    Packed(&'a PackedWeights),
-    /// As it is stored in a model, with the panels that belong to it.
-    Kept(&'a [f32], &'a WeightPanels),
-}
-
-impl<'a> From<&'a [f32]> for Weights<'a> {
-    fn from(weight: &'a [f32]) -> Self {
-        Self::Plain(weight)
-    }
-}
-
-impl<'a> From<&'a PackedWeights> for Weights<'a> {
-    fn from(weight: &'a PackedWeights) -> Self {
-        Self::Packed(weight)
-    }
-}
 
 /// How a convolution is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -205,24 +116,7 @@ pub fn conv2d_with<'a, 'b>(
         check_len("residual", residual.len(), shape.output_len());
     }
     let weight = weight.into();
-    let level = match weight {
-        Weights::Plain(weight) => {
-            check_len("weight", weight.len(), shape.weight_len());
-            Level::current()
-        }
-        Weights::Kept(weight, panels) => {
-            check_len("weight", weight.len(), shape.weight_len());
-            panels.level
-        }
-        Weights::Packed(packed) => {
-            assert_eq!(
-                (packed.out_channels, packed.in_channels, packed.kernel),
-                (shape.out_channels, shape.in_channels, shape.kernel),
-                "the weights were packed for another shape"
-            );
-            packed.panels.level
-        }
-    };
+    let level = weight.check(shape);
     let algorithm = algorithm.unwrap_or_else(|| Algorithm::choose(shape, level));
     assert!(
         algorithm.supports(shape, level),
@@ -282,30 +176,6 @@ pub fn conv2d_with<'a, 'b>(
                 winograd::Strided::new(shape, level).run(level, x, &panels, epilogue, out);
             }
         }
-    }
-}
-
-impl<'a> Weights<'a> {
-    /// The weight as it is stored in a model.
-    fn plain(self) -> &'a [f32] {
-        match self {
-            Self::Plain(weight) | Self::Kept(weight, _) => weight,
-            Self::Packed(packed) => &packed.plain,
-        }
-    }
-
-    /// The panels kept in `cell`, or new ones.
-    fn panels(
-        self,
-        cell: impl Fn(&WeightPanels) -> &OnceLock<Panels>,
-        make: impl FnOnce(&[f32]) -> Panels,
-    ) -> Cow<'a, Panels> {
-        let (weight, panels) = match self {
-            Self::Plain(weight) => return Cow::Owned(make(weight)),
-            Self::Packed(packed) => (packed.plain.as_slice(), &packed.panels),
-            Self::Kept(weight, panels) => (weight, panels),
-        };
-        Cow::Borrowed(cell(panels).get_or_init(|| make(weight)))
     }
 }
 

@@ -23,18 +23,17 @@ mod simd;
 mod tile;
 mod unfold;
 mod weight_grad;
+mod weights;
 mod winograd;
 
 pub use boxes::box_means;
 pub use carafe::{
     carafe, carafe_backward, carafe_from_logits, carafe_kernels, carafe_kernels_backward,
 };
-pub use conv2d::{
-    Algorithm, PackedWeights, WeightPanels, Weights, conv2d, conv2d_backward_input,
-    conv2d_backward_weight, conv2d_with,
-};
+pub use conv2d::{Algorithm, conv2d, conv2d_backward_input, conv2d_backward_weight, conv2d_with};
 pub use matmul::{matmul, matmul_bt, square_sums};
 pub use scratch::Output;
 pub(crate) use scratch::filled;
 pub use shape::{Activation, CARAFE_TAPS, CarafeShape, Conv2dShape, Record, recording};
 pub use simd::Level;
+pub use weights::{PackedWeights, WeightPanels, Weights};
