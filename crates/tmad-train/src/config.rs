@@ -93,6 +93,21 @@ impl TrainConfig {
                 self.data.min_crop
             ));
         }
+        if !(1.0..=4.0).contains(&self.data.max_aspect) {
+            return Err(format!(
+                "data.max_aspect: {} is not in [1, 4]",
+                self.data.max_aspect
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.data.recolour) {
+            return Err(format!(
+                "data.recolour: {} is not in [0, 1]",
+                self.data.recolour
+            ));
+        }
+        if self.data.repeats == 0 {
+            return Err("data.repeats must not be 0".to_owned());
+        }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return Err(format!("ema_decay: {} is not in [0, 1)", self.ema_decay));
         }
@@ -107,6 +122,16 @@ pub struct DataConfig {
     /// Smallest side of a square crop, as a fraction of the picture's short side; the crop is
     /// then resized to the stage's size. Default 0.7.
     pub min_crop: f64,
+    /// Largest quotient of a crop's sides, which makes it stretched or squeezed; at most 4.
+    /// Default 1, square.
+    pub max_aspect: f64,
+    /// How far saturation, brightness and the balance of the colours may change, from 0 to 1:
+    /// see [`augment::recolour`](crate::augment::recolour). Default 0, not at all.
+    pub recolour: f64,
+    /// How often a crop is used with its mask and what stands in its hole, each time flipped at
+    /// random and with other colours, some hundred samples apart. What the worker threads do for a
+    /// crop, PatchMatch above all, is then shared by so many samples. Default 1.
+    pub repeats: u64,
     /// Fraction of masks that are rectangles; the others are free-form. Default 1.
     pub rectangle_fraction: f64,
     /// Memory for decoded pictures, in MiB; pictures beyond it are decoded anew each time.
@@ -120,6 +145,9 @@ impl Default for DataConfig {
     fn default() -> Self {
         Self {
             min_crop: 0.7,
+            max_aspect: 1.0,
+            recolour: 0.0,
+            repeats: 1,
             rectangle_fraction: 1.0,
             cache_mib: 2048,
             num_workers: 2,
@@ -271,6 +299,11 @@ pub struct LossConfig {
     /// |e| + w·e² (e on the scale [-1, 1], linear beyond 1). The paper's value and the default
     /// is 0.
     pub squared: f64,
+    /// Weight of ln(mean squared error over a picture's hole), averaged over pictures, in the
+    /// reconstruction loss of the coarse network: mean PSNR up to a factor. A picture then counts
+    /// as much as any other, while with [`Self::squared`] those that nobody could guess drown the
+    /// others. The paper's value and the default is 0.
+    pub log_squared: f64,
     /// Weight of the features of the coarse network's completed picture against the truth's;
     /// needs the weights of a feature network. With it, texture that lies a pixel beside the
     /// truth's is no longer punished like texture that is wrong. The paper's value and the default
@@ -307,6 +340,7 @@ impl Default for LossConfig {
             hole: 5.0,
             known: 0.0,
             squared: 0.0,
+            log_squared: 0.0,
             coarse_perceptual: 0.0,
             patch_l1: 1.0,
             adversarial: Adversarial::PatchDistribution,

@@ -1,5 +1,6 @@
 //! Training samples: pictures cropped, flipped and masked on worker threads.
 
+use crate::augment;
 use crate::config::DataConfig;
 use crate::pack::Pack;
 use burn::tensor::Device;
@@ -7,9 +8,11 @@ use crossbeam_channel::{Receiver, bounded};
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
+use image::imageops::flip_horizontal_in_place;
 use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, RectangleMask};
 use inpaint_core::random::{Random, stream};
 use inpaint_core::{Control, Mask};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -204,6 +207,26 @@ pub struct Sample {
     pub filling: Option<RgbImage>,
 }
 
+impl Sample {
+    /// Left and right exchanged.
+    fn flipped(mut self) -> Self {
+        let (width, height) = self.mask.dimensions();
+        let mirrored = |x, y| self.mask.is_hole(width - 1 - x, y);
+        self.mask = Mask::from_fn(width, height, mirrored);
+        flip_horizontal_in_place(&mut self.image);
+        if let Some(filling) = &mut self.filling {
+            flip_horizontal_in_place(filling);
+        }
+        self
+    }
+}
+
+/// Crops between two uses of the same one, where they are repeated.
+const BLOCK: u64 = 512;
+
+/// Keeps the random numbers of a sample's variant apart from those of its crop.
+const VARIANTS: u64 = 0x7661_7269_616e_7473;
+
 /// Draws samples by number: the same number is the same sample, whoever draws it.
 #[derive(Debug, Clone)]
 pub struct Sampler {
@@ -237,16 +260,45 @@ impl Sampler {
         }
     }
 
-    /// Sample number `index`. Damaged pictures give their place to another one; `None` after 64
-    /// damaged ones in a row.
+    /// Sample number `index`: see [`DataConfig::repeats`] for which crop it shows. `None` if
+    /// [`Self::base`] is.
     pub fn sample(&self, index: u64) -> Option<Sample> {
+        let base = self.base(self.base_of(index))?;
+        Some(self.variant(base, index))
+    }
+
+    /// Number of the crop that sample `index` shows: blocks of crops are gone through
+    /// [`DataConfig::repeats`] times.
+    fn base_of(&self, index: u64) -> u64 {
+        let block = index / (BLOCK * self.data.repeats);
+        block * BLOCK + index % BLOCK
+    }
+
+    /// Sample `index` of its crop `base`.
+    fn variant(&self, mut base: Sample, index: u64) -> Sample {
+        let mut random = Random::new(stream(self.seed ^ VARIANTS, index));
+        if self.data.repeats > 1 && random.unit() < 0.5 {
+            base = base.flipped();
+        }
+        let filling = base.filling.iter_mut();
+        augment::recolour(
+            std::iter::once(&mut base.image).chain(filling),
+            self.data.recolour,
+            &mut random,
+        );
+        base
+    }
+
+    /// Crop number `index` with its mask and what stands in its hole. Damaged pictures give their
+    /// place to another one; `None` after 64 damaged ones in a row.
+    fn base(&self, index: u64) -> Option<Sample> {
         let mut random = Random::new(stream(self.seed, index));
         let picture = (0..64).find_map(|_| {
             let pick = random.below(self.range.len() as u64) as usize;
             self.pictures
                 .get(shuffled(self.range.start + pick, self.pictures.len()))
         })?;
-        let image = random_crop(&picture, self.data.min_crop, self.size_px, &mut random);
+        let image = augment::random_crop(&picture, &self.data, self.size_px, &mut random);
         let mask_seed = random.bits();
         let mask = if random.unit() < self.data.rectangle_fraction {
             RectangleMask::default().generate(self.size_px, self.size_px, mask_seed)
@@ -278,19 +330,6 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-fn random_crop(picture: &RgbImage, min_crop: f64, size_px: u32, random: &mut Random) -> RgbImage {
-    let (width, height) = picture.dimensions();
-    let short = width.min(height) as f64;
-    let side = (short * (min_crop + (1.0 - min_crop) * random.unit())).max(1.0);
-    let left = random.unit() * (width as f64 - side);
-    let top = random.unit() * (height as f64 - side);
-    let mut crop = resize_area(picture, (left, top, side, side), size_px, size_px);
-    if random.unit() < 0.5 {
-        image::imageops::flip_horizontal_in_place(&mut crop);
-    }
-    crop
-}
-
 /// Resizes the rectangle (left, top, width, height) of `picture` with an area filter when
 /// shrinking and a bilinear one when growing.
 pub fn resize_area(
@@ -299,7 +338,7 @@ pub fn resize_area(
     out_width: u32,
     out_height: u32,
 ) -> RgbImage {
-    let filter = if width > out_width as f64 {
+    let filter = if width > out_width as f64 && height > out_height as f64 {
         FilterType::Box
     } else {
         FilterType::Bilinear
@@ -326,6 +365,35 @@ pub fn inputs<'a>(samples: &'a [Sample], config: &ModelConfig, device: &Device) 
     Inputs::with_fillings(&images, masks, &fillings, config, device)
 }
 
+/// A sampler that keeps the crops which will be shown again.
+#[derive(Debug)]
+struct Drawing {
+    sampler: Sampler,
+    /// By number, those of the present block.
+    bases: HashMap<u64, Option<Sample>>,
+}
+
+impl Drawing {
+    fn new(sampler: Sampler) -> Self {
+        Self {
+            sampler,
+            bases: HashMap::new(),
+        }
+    }
+
+    /// As [`Sampler::sample`].
+    fn sample(&mut self, index: u64) -> Option<Sample> {
+        if self.sampler.data.repeats == 1 {
+            return self.sampler.sample(index);
+        }
+        let number = self.sampler.base_of(index);
+        let present = |other: &u64| other / BLOCK == number / BLOCK;
+        self.bases.retain(|other, _| present(other));
+        let base = (self.bases.entry(number)).or_insert_with(|| self.sampler.base(number));
+        Some(self.sampler.variant(base.clone()?, index))
+    }
+}
+
 /// Worker threads that keep a few samples ready. Sample order does not depend on their number.
 #[derive(Debug)]
 pub struct Loader {
@@ -340,10 +408,10 @@ impl Loader {
         let queues = (0..num_workers)
             .map(|worker| {
                 let (sender, queue) = bounded(8);
-                let sampler = sampler.clone();
+                let mut drawing = Drawing::new(sampler.clone());
                 std::thread::spawn(move || {
                     let mut index = first + worker as u64;
-                    while sender.send(sampler.sample(index)).is_ok() {
+                    while sender.send(drawing.sample(index)).is_ok() {
                         index += num_workers as u64;
                     }
                 });
@@ -362,5 +430,73 @@ impl Loader {
                 queue.recv().ok().flatten()
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    /// A sampler of 8 px crops, four times each, of three pictures in a folder of their own.
+    fn sampler() -> (tempfile::TempDir, Sampler) {
+        let folder = tempfile::tempdir().unwrap();
+        for seed in 0..3 {
+            let picture = RgbImage::from_fn(40, 30, |x, y| {
+                let mut random = Random::new(stream(seed, u64::from(x + 40 * y)));
+                Rgb([(); 3].map(|()| random.bits() as u8))
+            });
+            let path = folder.path().join(format!("{seed}.png"));
+            picture.save(path).unwrap();
+        }
+        let pictures = Arc::new(Pictures::open(folder.path(), 3, 16).unwrap());
+        let data = DataConfig {
+            repeats: 4,
+            recolour: 0.5,
+            num_workers: 3,
+            ..DataConfig::default()
+        };
+        let sampler = Sampler::new(pictures, 0..3, data, Prior::Membrane, 8, 1);
+        (folder, sampler)
+    }
+
+    #[test]
+    fn a_crop_is_repeated_with_other_colours_a_block_later() {
+        let (_folder, sampler) = sampler();
+        let bases: Vec<_> = (0..3 * BLOCK * 4).map(|i| sampler.base_of(i)).collect();
+        for base in 0..3 * BLOCK {
+            assert_eq!(bases.iter().filter(|b| **b == base).count(), 4);
+        }
+        let [first, second] = [7, 7 + BLOCK].map(|index| sampler.sample(index).unwrap());
+        assert_ne!(first.image, second.image);
+        let area = first.mask.hole_area();
+        assert!(area > 0 && area == second.mask.hole_area());
+    }
+
+    #[test]
+    fn a_loader_draws_the_samples_of_its_sampler() {
+        let (_folder, sampler) = sampler();
+        // From the end of a crop's first use on, so that what is shown again was not kept.
+        let first = BLOCK - 5;
+        let mut loader = Loader::start(sampler.clone(), first);
+        for (index, sample) in (first..).zip(loader.next_samples(700).unwrap()) {
+            let expected = sampler.sample(index).unwrap();
+            assert_eq!(sample.image, expected.image, "{index}");
+            assert_eq!(sample.mask, expected.mask, "{index}");
+        }
+    }
+
+    #[test]
+    fn a_flip_turns_everything() {
+        let picture = RgbImage::from_fn(4, 1, |x, _| Rgb([x as u8; 3]));
+        let sample = Sample {
+            image: picture.clone(),
+            mask: Mask::from_fn(4, 1, |x, _| x == 3),
+            filling: Some(picture),
+        };
+        let flipped = sample.flipped();
+        assert_eq!(flipped.image.get_pixel(0, 0).0, [3; 3]);
+        assert_eq!(flipped.filling.unwrap().get_pixel(1, 0).0, [2; 3]);
+        assert!(flipped.mask.is_hole(0, 0) && flipped.mask.hole_area() == 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Training of T-MAD (Section IV of the paper): data, losses, trainer, checkpoints.
 
 pub mod adversary;
+pub mod augment;
 pub mod checkpoint;
 mod clipping;
 pub mod config;

@@ -65,6 +65,13 @@ pub fn objective(
         };
         let value = losses::reconstruction(coarse.clone(), image.clone(), mask.clone(), &scaled);
         let mut terms = vec![("reconstruction", value)];
+        if weights.log_squared != 0.0 {
+            let value = losses::log_squared(coarse.clone(), image.clone(), mask.clone());
+            terms.push((
+                "log_squared",
+                value * (weights.log_squared * share.pictures),
+            ));
+        }
         if let Some(features) = features.filter(|_| weights.coarse_perceptual != 0.0) {
             let found = select_hole(mask, coarse, image.clone());
             let value = losses::perceptual(features.taps(found), features.taps(image));

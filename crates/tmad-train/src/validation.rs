@@ -1,6 +1,6 @@
 //! The averaged networks on pictures that are kept away from training.
 
-use crate::config::{Networks, TrainConfig};
+use crate::config::{DataConfig, Networks, TrainConfig};
 use crate::data::{self, Pictures, Sample, Sampler};
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
@@ -9,8 +9,6 @@ use tmad::model::{Inputs, Model};
 use tmad::patches::select_hole;
 use tmad::tensors::{tensor_to_images, tensor_values};
 
-/// Side of validation crops, whatever a stage trains on.
-const SIZE_PX: u32 = 256;
 /// Seed of validation crops and masks.
 const SEED: u64 = 0x7A11_DA7E;
 /// Crops per batch.
@@ -18,16 +16,22 @@ const BATCH_SIZE: usize = 4;
 /// Rows of a preview.
 const NUM_PREVIEWS: usize = 6;
 
-/// The validation samples, the same for every run on the same pictures.
+/// The validation samples: of the size that the last stage trains on, and but for that and the
+/// kinds of masks the same for every run on the same pictures, however they are augmented.
 pub fn samples(config: &TrainConfig, pictures: &Arc<Pictures>) -> Vec<Sample> {
     let first = pictures.len() - config.num_validation;
     let range = first..pictures.len();
+    let data = DataConfig {
+        rectangle_fraction: config.data.rectangle_fraction,
+        ..DataConfig::default()
+    };
+    let size_px = config.stages.last().map_or(256, |stage| stage.size_px);
     let sampler = Sampler::new(
         pictures.clone(),
         range,
-        config.data.clone(),
+        data,
         config.model.coarse.prior,
-        SIZE_PX,
+        size_px,
         SEED,
     );
     (0..config.num_validation as u64)
@@ -98,10 +102,11 @@ fn preview_rows(inputs: &Inputs, outputs: Vec<Tensor<4>>) -> Vec<Vec<RgbImage>> 
 }
 
 fn stacked(rows: &[Vec<RgbImage>]) -> RgbImage {
-    let mut sheet = RgbImage::new(rows[0].len() as u32 * SIZE_PX, rows.len() as u32 * SIZE_PX);
+    let (width, height) = rows[0][0].dimensions();
+    let mut sheet = RgbImage::new(rows[0].len() as u32 * width, rows.len() as u32 * height);
     for (y, row) in rows.iter().enumerate() {
         for (x, picture) in row.iter().enumerate() {
-            let (left, top) = (x as i64 * i64::from(SIZE_PX), y as i64 * i64::from(SIZE_PX));
+            let (left, top) = (x as i64 * i64::from(width), y as i64 * i64::from(height));
             image::imageops::replace(&mut sheet, picture, left, top);
         }
     }

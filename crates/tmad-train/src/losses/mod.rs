@@ -12,7 +12,7 @@ pub use adversarial::{
 };
 pub use patch_l1::patch_l1;
 pub use perceptual::perceptual;
-pub use reconstruction::reconstruction;
+pub use reconstruction::{log_squared, reconstruction};
 pub use total_variation::total_variation;
 
 use burn::tensor::Tensor;
