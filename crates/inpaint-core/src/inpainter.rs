@@ -76,11 +76,18 @@ impl Control {
         self
     }
 
-    /// For methods that run another one as a part: the same seed and cancellation, no reports.
+    /// For methods that run another one as a part: the same seed and cancellation, and its reports
+    /// as those of the `share` of the work that begins at `start`, both fractions of the whole.
     #[must_use]
-    pub fn without_progress(&self) -> Self {
+    pub fn part(&self, start: f32, share: f32) -> Self {
+        let progress = self.progress.clone().map(|callback| {
+            let whole: Arc<ProgressCallback> = Arc::new(move |fraction, stage: &str| {
+                callback(start + share * fraction, stage);
+            });
+            whole
+        });
         Self {
-            progress: None,
+            progress,
             ..self.clone()
         }
     }
@@ -143,13 +150,22 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_cancelled_with_the_whole() {
-        let control = Control::with_seed(3).on_progress(|_, _| panic!("a part must not report"));
-        let part = control.without_progress();
-        part.report(0.5, "part");
-        assert_eq!(part.seed, 3);
-        control.cancel();
-        assert!(part.is_cancelled());
+    fn a_part_reports_its_share_of_the_whole() {
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let log = seen.clone();
+        let control = Control::with_seed(3).on_progress(move |f, stage| {
+            log.lock().unwrap().push((f, stage.to_owned()));
+        });
+        let part = control.part(0.5, 0.25);
+        part.report(0.0, "first");
+        part.part(0.5, 0.5).report(1.0, "last");
+        let expected = [(0.5, "first".to_owned()), (0.75, "last".to_owned())];
+        assert_eq!(*seen.lock().unwrap(), expected);
+        part.cancel();
+        assert!(control.is_cancelled() && part.seed == 3);
+        Control::default()
+            .part(0.0, 1.0)
+            .report(0.5, "nobody listens");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A photo in, a photo out: [`TMad`] as an [`Inpainter`].
 //!
 //! The networks were trained on holes of about 128 pixels, so a hole is first filled at the scale
-//! at which it has that size. Its result is then doubled in size again and again up to full
-//! resolution, and each time the texture memory and the patch synthesis network of that scale
-//! replace what doubling blurred.
+//! at which it has that size. What larger scales add comes from the picture itself: see
+//! [`TMad::fill_large`] for networks that start from PatchMatch, and [`TMad::fill_by_doubling`]
+//! for the others.
 
+use crate::coarse::Prior;
 use crate::detail;
 use crate::model::{Inputs, Model, ModelConfig};
 use crate::patches::{Position, assemble, hole_cells, select_hole};
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 
 mod energy;
 mod explain;
+mod large;
 mod refine;
 mod seams;
 
@@ -119,50 +121,55 @@ impl TMad {
         &self.metadata
     }
 
-    /// Fills the hole of a picture at one scale. Without a `guess` the coarse network makes one;
-    /// a guess shows the whole picture, outside the hole as sharp as inside, so that texture can
-    /// be compared with it.
+    /// Fills the hole of a picture at one scale.
     fn fill_at_scale(
         &self,
         picture: &Scaled,
-        guess: Option<&RgbImage>,
+        start: Start,
         scale: Scale,
-        step: &dyn Fn(f32),
         control: &Control,
         trace: &mut Trace,
     ) -> Result<RgbImage, InpaintError> {
         control.check_cancelled()?;
         let Scaled { image, mask } = picture;
-        let (inputs, guess) = match guess {
-            Some(guess) => {
+        let (inputs, guess) = match start {
+            Start::Guess(guess) => {
                 let inputs = Inputs::without_prior(&[image], vec![mask], &self.device);
                 let guess = images_to_tensor(&[guess], &self.device);
                 (inputs, guess)
             }
-            None => {
-                let config = self.model.config();
-                let filling =
-                    config
-                        .coarse
-                        .prior
-                        .filling(image, mask, &control.without_progress())?;
-                let fillings: Vec<_> = filling.iter().collect();
-                let inputs =
-                    Inputs::with_fillings(&[image], vec![mask], &fillings, config, &self.device);
-                let guess = self.model.guess(&inputs);
-                let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
-                trace.guessed(&guess);
-                (inputs, guess)
+            Start::Filling(filling) => self.guess_from(picture, Some(filling), trace),
+            Start::Hole => {
+                let prior = self.model.config().coarse.prior;
+                let filling = prior.filling(image, mask, &control.part(0.0, BEFORE_PATCHES))?;
+                self.guess_from(picture, filling.as_ref(), trace)
             }
         };
-        step(0.3);
+        control.report(BEFORE_PATCHES, STAGE);
         let completed = if self.coarse_only {
             guess
         } else {
-            self.synthesise_in_chunks(guess, scale, &inputs, step, control, trace)?
+            self.synthesise_in_chunks(guess, scale, &inputs, control, trace)?
         };
         let mut images = tensor_to_images(completed);
         composite(&picture.image, &images.remove(0), &picture.mask)
+    }
+
+    /// The coarse network's guess, with the picture's pixels outside the hole.
+    fn guess_from<'a>(
+        &self,
+        picture: &'a Scaled,
+        filling: Option<&RgbImage>,
+        trace: &mut Trace,
+    ) -> (Inputs<'a>, Tensor<4>) {
+        let Scaled { image, mask } = picture;
+        let fillings: Vec<_> = filling.into_iter().collect();
+        let config = self.model.config();
+        let inputs = Inputs::with_fillings(&[image], vec![mask], &fillings, config, &self.device);
+        let guess = self.model.guess(&inputs);
+        let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
+        trace.guessed(&guess);
+        (inputs, guess)
     }
 
     fn synthesise_in_chunks(
@@ -170,7 +177,6 @@ impl TMad {
         shown: Tensor<4>,
         scale: Scale,
         inputs: &Inputs,
-        step: &dyn Fn(f32),
         control: &Control,
         trace: &mut Trace,
     ) -> Result<Tensor<4>, InpaintError> {
@@ -193,7 +199,8 @@ impl TMad {
             let done =
                 (self.model).synthesise_tiles(&shown, &guess, &inputs.mask, cells, tiles, &memory);
             num_done += cells.len();
-            step(0.3 + 0.7 * num_done as f32 / num_in_all as f32);
+            let share = num_done as f32 / num_in_all as f32;
+            control.report(BEFORE_PATCHES + (1.0 - BEFORE_PATCHES) * share, STAGE);
             Ok::<_, InpaintError>(done)
         };
         let second = if is_blended {
@@ -279,11 +286,26 @@ impl TMad {
         windows
     }
 
-    /// Fills a region from the scale of training up to full resolution.
+    /// Fills a region, from the scale of training up to full resolution.
     fn fill_region(
         &self,
         full: &Scaled,
-        step: &dyn Fn(f32),
+        control: &Control,
+        trace: &mut Trace,
+    ) -> Result<RgbImage, InpaintError> {
+        let starts_from_copies = self.model.config().coarse.prior == Prior::PatchMatch;
+        if starts_from_copies && !self.coarse_only && num_halvings(full) > 0 {
+            self.fill_large(full, control, trace)
+        } else {
+            self.fill_by_doubling(full, control, trace)
+        }
+    }
+
+    /// The result of each scale is doubled in size, and the texture memory and the patch synthesis
+    /// network of the next one replace what doubling blurred.
+    fn fill_by_doubling(
+        &self,
+        full: &Scaled,
         control: &Control,
         trace: &mut Trace,
     ) -> Result<RgbImage, InpaintError> {
@@ -291,6 +313,7 @@ impl TMad {
         let mut completed: Option<RgbImage> = None;
         for level in (0..=num_halvings).rev() {
             let picture = &*at_level(full, level);
+            // Outside the hole as sharp as inside, so that texture can be compared with it.
             let guess = match completed {
                 None => None,
                 Some(smaller) => {
@@ -298,19 +321,36 @@ impl TMad {
                     Some(enlarge(&smaller, width, height)?)
                 }
             };
-            let step = |done: f32| step(done_at(level, num_halvings, done));
+            let control = part_of_level(control, level, num_halvings);
             completed = Some(match &guess {
                 // Behind the coarse network there is nothing to add at larger scales.
                 Some(guess) if self.coarse_only => composite(&picture.image, guess, &picture.mask)?,
                 _ => {
                     let scale = Scale::new(level, num_halvings);
-                    self.fill_at_scale(picture, guess.as_ref(), scale, &step, control, trace)?
+                    let start = guess.as_ref().map_or(Start::Hole, Start::Guess);
+                    self.fill_at_scale(picture, start, scale, &control, trace)?
                 }
             });
         }
         Ok(completed.expect("there is at least one level"))
     }
 }
+
+/// What a hole is filled from.
+#[derive(Debug, Clone, Copy)]
+enum Start<'a> {
+    /// Nothing but the picture.
+    Hole,
+    /// The prior's filling, which shows the whole picture.
+    Filling(&'a RgbImage),
+    /// A guess in place of the coarse network's. It shows the whole picture.
+    Guess(&'a RgbImage),
+}
+
+/// Share of the work of a scale that comes before the patches.
+const BEFORE_PATCHES: f32 = 0.3;
+/// What progress reports call the work.
+const STAGE: &str = "filling";
 
 /// Where a scale stands on the way from the smallest to full size.
 #[derive(Debug, Clone, Copy)]
@@ -350,16 +390,15 @@ fn at_level(full: &Scaled, level: u32) -> Cow<'_, Scaled> {
     }
 }
 
-/// Share of the work that is done when level `level` is done to `done`: every level costs a quarter
-/// of the next one.
-fn done_at(level: u32, num_halvings: u32, done: f32) -> f32 {
+/// The part of the work that level `level` is: every level costs a quarter of the next one.
+fn part_of_level(control: &Control, level: u32, num_halvings: u32) -> Control {
     let end = 0.25f32.powi(level as i32);
     let start = if level == num_halvings {
         0.0
     } else {
         end / 4.0
     };
-    start + (end - start) * done
+    control.part(start, end - start)
 }
 
 /// The part of a picture inside `context`.
@@ -374,12 +413,12 @@ fn crop(image: &RgbImage, context: Rect) -> RgbImage {
 }
 
 /// Fills the hole of a picture region by region. `fill` gets each with the place that it has in
-/// the picture, and reports how much of it is done.
+/// the picture, and the control of its part of the work.
 fn fill_regions(
     image: &RgbImage,
     mask: &Mask,
     control: &Control,
-    mut fill: impl FnMut(&Scaled, Rect, &dyn Fn(f32)) -> Result<RgbImage, InpaintError>,
+    mut fill: impl FnMut(&Scaled, Rect, &Control) -> Result<RgbImage, InpaintError>,
 ) -> Result<RgbImage, InpaintError> {
     check_sizes(image, mask)?;
     if mask.is_full() && !mask.is_empty() {
@@ -394,10 +433,9 @@ fn fill_regions(
             image: crop(&filled, *context),
             mask: holes.clone(),
         };
-        let step = |done: f32| {
-            control.report((index as f32 + done) / regions.len() as f32, "filling");
-        };
-        let result = fill(&region, *context, &step)?;
+        let share = 1.0 / regions.len() as f32;
+        let part = control.part(index as f32 * share, share);
+        let result = fill(&region, *context, &part)?;
         let (x, y) = (i64::from(context.x), i64::from(context.y));
         inpaint_core::image::imageops::replace(&mut filled, &result, x, y);
     }
@@ -415,8 +453,8 @@ impl Inpainter for TMad {
         mask: &Mask,
         control: &Control,
     ) -> Result<RgbImage, InpaintError> {
-        fill_regions(image, mask, control, |region, _, step| {
-            self.fill_region(region, step, control, &mut Trace::off())
+        fill_regions(image, mask, control, |region, _, control| {
+            self.fill_region(region, control, &mut Trace::off())
         })
     }
 }

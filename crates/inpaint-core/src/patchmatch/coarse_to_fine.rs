@@ -5,6 +5,7 @@ use super::field::{Field, Match};
 use super::picture::{BYTES, Picture};
 use super::prior::Prior;
 use super::sources::Sources;
+use super::texture::Texture;
 use super::vote::{Confidence, vote};
 use crate::random::stream;
 use crate::{Control, InpaintError};
@@ -36,6 +37,10 @@ pub(super) fn fill<const P: usize>(
             continue;
         };
         let sources = Sources::new(&picture, P);
+        if settings.texture > 0.0 {
+            let texture = Texture::new::<P>(&picture, &field, &sources, settings.texture)?;
+            field.texture = Some(texture);
+        }
         let confidence = Confidence::new::<P>(&picture, &field, settings.confidence_falloff);
         let level = levels.len();
         let prior_weight = settings.membrane_prior * level as f32 / coarsest.max(1) as f32;

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::picture::{BYTES, Picture};
 use super::sources::Sources;
+use super::texture::Texture;
 use crate::Control;
 use crate::random::{Random, mix, stream};
 
@@ -17,7 +18,8 @@ const BAND_ROWS: usize = 16;
 pub(super) struct Match {
     pub x: u32,
     pub y: u32,
-    /// Sum of squared differences of channel values.
+    /// Sum of squared differences of channel values, and what the source
+    /// lacks in texture.
     pub distance: u32,
 }
 
@@ -53,6 +55,9 @@ pub(super) struct Field {
     /// Patches per row.
     pub width: usize,
     pub matches: Vec<Match>,
+    /// What smooth sources pay, as a part of their distance; without it,
+    /// nothing.
+    pub texture: Option<Texture>,
 }
 
 impl Field {
@@ -81,6 +86,7 @@ impl Field {
             top,
             width,
             matches,
+            texture: None,
         })
     }
 
@@ -91,6 +97,7 @@ impl Field {
             top: 0,
             width: 1,
             matches: Vec::new(),
+            texture: None,
         }
     }
 
@@ -122,12 +129,15 @@ impl Field {
     /// Computes every distance anew, after the estimate has changed.
     pub fn measure<const P: usize>(&mut self, picture: &Picture) {
         let (left, top, width) = (self.left, self.top, self.width);
+        let texture = self.texture.as_ref();
         let rows = self.matches.par_chunks_mut(width).enumerate();
         rows.for_each(|(y, row)| {
             for (x, entry) in row.iter_mut().enumerate().filter(|(_, e)| e.is_known()) {
                 let target = (top + y) * picture.width + left + x;
                 let source = entry.y as usize * picture.width + entry.x as usize;
-                entry.distance = distance::<P>(picture, target, source, u32::MAX);
+                let found = distance::<P>(picture, target, source, u32::MAX);
+                let penalty = texture.map_or(0, |t| t.penalty(y * width + x, source, found));
+                entry.distance = found.saturating_add(penalty);
             }
         });
     }
@@ -149,6 +159,7 @@ impl Field {
     ) {
         let before = self.matches.clone();
         let (left, top, width) = (self.left, self.top, self.width);
+        let texture = self.texture.as_ref();
         self.matches
             .par_chunks_mut(width * BAND_ROWS)
             .enumerate()
@@ -159,6 +170,7 @@ impl Field {
                 let scan = Scan::<P> {
                     picture,
                     sources,
+                    texture,
                     seed: mix(seed),
                     backwards,
                     before: &before,
@@ -176,6 +188,7 @@ impl Field {
 struct Scan<'a, const P: usize> {
     picture: &'a Picture,
     sources: &'a Sources,
+    texture: Option<&'a Texture>,
     seed: u64,
     backwards: bool,
     before: &'a [Match],
@@ -272,7 +285,14 @@ impl<const P: usize> Scan<'_, P> {
             return;
         }
         let source = y * width + x;
-        let found = distance::<P>(self.picture, target.offset, source, best.distance);
+        let mut found = distance::<P>(self.picture, target.offset, source, best.distance);
+        if found >= best.distance {
+            return;
+        }
+        if let Some(texture) = self.texture {
+            let penalty = texture.penalty(target.index, source, found);
+            found = found.saturating_add(penalty);
+        }
         if found < best.distance {
             *best = Match {
                 x: x as u32,

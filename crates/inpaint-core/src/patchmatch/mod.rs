@@ -24,6 +24,7 @@ mod field;
 mod picture;
 mod prior;
 mod sources;
+mod texture;
 mod vote;
 mod windows;
 
@@ -60,6 +61,12 @@ pub struct PatchMatch {
     /// twentieth of the hole's depth, so that texture remains. Patches that
     /// repeat exactly keep their colours.
     pub membrane_colours: f32,
+    /// Weight of what a source lacks in texture against what is expected in the
+    /// hole, on the scale of squared differences; 0 leaves the choice to
+    /// similarity alone, which prefers smooth sources. With 1, 48 training
+    /// pictures lose 0.15 dB, and LPIPS goes from .112 to .106, SWD from 69 to
+    /// 46.
+    pub texture: f32,
 }
 
 /// Chosen on training pictures with a hole in the middle, by PSNR, SSIM and
@@ -74,6 +81,7 @@ impl Default for PatchMatch {
             confidence_falloff: 3.0,
             membrane_prior: 0.2,
             membrane_colours: 0.7,
+            texture: 1.0,
         }
     }
 }
@@ -106,6 +114,9 @@ impl PatchMatch {
         if !(self.confidence_falloff >= 1.0 && self.confidence_falloff.is_finite()) {
             let value = self.confidence_falloff.to_string();
             return Err(setting("confidence_falloff", value, "1 or more"));
+        }
+        if !(self.texture >= 0.0 && self.texture.is_finite()) {
+            return Err(setting("texture", self.texture.to_string(), "0 or more"));
         }
         for (name, value) in [
             ("membrane_prior", self.membrane_prior),

@@ -7,7 +7,7 @@ use crate::{InpaintError, Mask, RgbImage};
 
 /// Root mean squared difference of a patch and its match, in levels, at which
 /// half of a colour correction is applied: exact repetitions stay exact.
-const EXACT_LEVELS: f32 = 1.0;
+pub(super) const EXACT_LEVELS: f32 = 1.0;
 /// Passes of the box filter; three come close to a Gaussian.
 const NUM_BLURS: usize = 3;
 

@@ -284,6 +284,50 @@ fn the_membrane_can_be_left_out() {
     assert_eq!(text, "membrane_prior is 1.5, allowed is 0 to 1");
 }
 
+/// Without the weight, similarity smooths a hole in noise; with it, a good part of it remains.
+#[test]
+fn texture_is_not_smoothed_away() {
+    let mut random = Random::new(9);
+    let image = RgbImage::from_fn(128, 128, |x, _| {
+        // Smooth on the left, so that there is something smooth to copy.
+        let strength = if x < 24 { 2.0 } else { 80.0 };
+        Rgb([(); 3].map(|()| (128.0 + strength * (2.0 * random.unit() - 1.0)) as u8))
+    });
+    let mask = Mask::from_fn(128, 128, |x, y| x.abs_diff(80) < 28 && y.abs_diff(64) < 28);
+    let deviation = |texture: f32| {
+        let method = PatchMatch {
+            texture,
+            ..PatchMatch::default()
+        };
+        let filled = method.inpaint(&image, &mask, &Control::default()).unwrap();
+        let inside = filled
+            .enumerate_pixels()
+            .filter(|(x, y, _)| mask.is_hole(*x, *y));
+        let values: Vec<_> = inside.map(|(_, _, pixel)| f64::from(pixel.0[1])).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let sum = values
+            .iter()
+            .map(|value| (value - mean).powi(2))
+            .sum::<f64>();
+        (sum / values.len() as f64).sqrt()
+    };
+    // Uniform noise of 80 levels either way deviates by 46.
+    let (plain, textured) = (deviation(0.0), deviation(1.0));
+    assert!(
+        textured > 20.0 && textured > 4.0 * plain,
+        "{plain} {textured}"
+    );
+    let broken = PatchMatch {
+        texture: f32::NAN,
+        ..PatchMatch::default()
+    };
+    let error = broken.inpaint(&image, &mask, &Control::default());
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "texture is NaN, allowed is 0 or more"
+    );
+}
+
 #[test]
 fn settings_out_of_range_are_errors() {
     let method = PatchMatch {

@@ -16,7 +16,8 @@ use inpaint_core::{Mask, RgbImage, membrane};
 const MAX_SHARE: f32 = 2.0;
 /// Side of the blocks in which the energy of the surroundings is measured, in pixels.
 const BLOCK_PX: usize = 16;
-/// Steps per level in which the surroundings' strength is kept.
+/// Steps per squared level in which the surroundings' energy is kept: fine detail deviates by
+/// less than 128 levels.
 const STEPS: f32 = 4.0;
 
 /// How strong fine detail is around a hole, carried into it as smoothly as can be.
@@ -58,13 +59,16 @@ impl Surroundings {
                 energies: Vec::new(),
             };
         }
-        let strengths = RgbImage::from_fn(width, height, |x, y| {
+        // A membrane is linear, so a number of two bytes can be filled byte by byte.
+        let unit = 127.5f32.powi(2) * STEPS;
+        let energies = RgbImage::from_fn(width, height, |x, y| {
             let (sum, count) = block(x, y);
-            let strength = (sum / count.max(1) as f32).sqrt() * 127.5;
-            Rgb([(strength * STEPS).round().min(255.0) as u8; 3])
+            // The cast saturates.
+            let [high, low] = ((sum / count.max(1) as f32 * unit).round() as u16).to_be_bytes();
+            Rgb([high, low, 0])
         });
-        let filled = membrane(&strengths, &unknown).expect("a mask of the picture's size");
-        let energy = |[strength, ..]: [f32; 3]| (strength / STEPS / 127.5).powi(2);
+        let filled = membrane(&energies, &unknown).expect("a mask of the picture's size");
+        let energy = |[high, low, _]: [f32; 3]| (256.0 * high + low) / unit;
         Self {
             columns,
             energies: filled.into_iter().map(energy).collect(),

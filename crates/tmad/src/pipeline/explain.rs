@@ -111,9 +111,9 @@ impl TextureMethod for TMad {
         let mut patches: Vec<ExplainedPatch> = Vec::new();
         let counts = HoleCounts::new(mask);
         let side = self.model.config().patch_px;
-        let completed = fill_regions(image, mask, control, |region, context, step| {
+        let completed = fill_regions(image, mask, control, |region, context, control| {
             let mut trace = Trace::on();
-            let completed = self.fill_region(region, step, control, &mut trace)?;
+            let completed = self.fill_region(region, control, &mut trace)?;
             if let Some(guess) = trace.coarse.take() {
                 let guess = enlarged_guess(guess, region)?;
                 let (x, y) = (i64::from(context.x), i64::from(context.y));

@@ -1,7 +1,7 @@
 //! Texture after another method's guess: the paper's "DeepFill + PSNet" (Table VII).
 
 use super::explain::Trace;
-use super::{Scale, TMad, at_level, crop, done_at, fill_regions, num_halvings};
+use super::{Scale, Start, TMad, at_level, crop, fill_regions, num_halvings, part_of_level};
 use crate::scale::{Scaled, enlarge, reduce};
 use inpaint_core::{Control, InpaintError, Mask, RgbImage, Size, composite};
 
@@ -20,8 +20,8 @@ impl TMad {
                 reference: Size::from(image.dimensions()),
             });
         }
-        fill_regions(image, mask, control, |region, context, step| {
-            self.refine_region(region, crop(guess, context), step, control)
+        fill_regions(image, mask, control, |region, context, control| {
+            self.refine_region(region, crop(guess, context), control)
         })
     }
 
@@ -35,7 +35,6 @@ impl TMad {
         &self,
         full: &Scaled,
         guess: RgbImage,
-        step: &dyn Fn(f32),
         control: &Control,
     ) -> Result<RgbImage, InpaintError> {
         let guess = composite(&full.image, &guess, &full.mask)?;
@@ -58,11 +57,11 @@ impl TMad {
                     composite(&picture.image, &corrected, &picture.mask)?
                 }
             };
-            let step = |done: f32| step(done_at(level, num_halvings, done));
+            let control = &part_of_level(control, level, num_halvings);
             let scale = Scale::new(level, num_halvings);
             let trace = &mut Trace::off();
-            let refined =
-                self.fill_at_scale(picture, Some(&corrected), scale, &step, control, trace)?;
+            let start = Start::Guess(&corrected);
+            let refined = self.fill_at_scale(picture, start, scale, control, trace)?;
             below = Some((own, refined));
         }
         Ok(below.expect("there is at least one level").1)
@@ -70,7 +69,7 @@ impl TMad {
 }
 
 /// A picture without a hole, reduced by a whole factor.
-fn reduce_whole(image: &RgbImage, factor: u32) -> RgbImage {
+pub(super) fn reduce_whole(image: &RgbImage, factor: u32) -> RgbImage {
     let (width, height) = image.dimensions();
     let whole = Scaled {
         image: image.clone(),
@@ -80,7 +79,7 @@ fn reduce_whole(image: &RgbImage, factor: u32) -> RgbImage {
 }
 
 /// own + (after − before).
-fn with_change(own: &RgbImage, before: &RgbImage, after: &RgbImage) -> RgbImage {
+pub(super) fn with_change(own: &RgbImage, before: &RgbImage, after: &RgbImage) -> RgbImage {
     let mut sum = own.clone();
     let changes = before.iter().zip(after.iter());
     for (value, (&before, &after)) in sum.iter_mut().zip(changes) {
