@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use inpaint_core::image::Rgb;
+use inpaint_core::random::Random;
 use inpaint_core::{
     Control, InpaintError, Inpainter, Mask, Rect, RgbImage, TextureMethod, composite,
 };
@@ -15,12 +16,16 @@ use tmad::texture_memory::MemoryConfig;
 use tmad::weights::{Precision, WeightsError, to_bytes};
 
 fn config() -> ModelConfig {
+    config_with(Prior::Membrane)
+}
+
+fn config_with(prior: Prior) -> ModelConfig {
     ModelConfig {
         coarse: CoarseConfig {
             widths: vec![4, 4, 4],
             num_residual: 1,
             carafe_channels: 4,
-            prior: Prior::Membrane,
+            prior,
             ..CoarseConfig::default()
         },
         memory: MemoryConfig {
@@ -41,15 +46,19 @@ fn config() -> ModelConfig {
     }
 }
 
-fn weights() -> Vec<u8> {
-    let model = Model::new(&config(), 7, &Device::flex());
-    let config = serde_json::to_string(&config()).unwrap();
+fn weights(config: &ModelConfig) -> Vec<u8> {
+    let model = Model::new(config, 7, &Device::flex());
+    let config = serde_json::to_string(config).unwrap();
     let metadata = BTreeMap::from([(CONFIG_KEY.to_owned(), config)]);
     to_bytes(&model, Precision::F32, &metadata).unwrap()
 }
 
 fn tmad() -> TMad {
-    TMad::from_bytes(&weights(), &Device::flex()).unwrap()
+    tmad_with(Prior::Membrane)
+}
+
+fn tmad_with(prior: Prior) -> TMad {
+    TMad::from_bytes(&weights(&config_with(prior)), &Device::flex()).unwrap()
 }
 
 fn picture(width: u32, height: u32) -> RgbImage {
@@ -188,6 +197,49 @@ fn holes_to_refine() -> [Mask; 3] {
         hole(700, 420, [100, 60, 400, 300]),
         two,
     ]
+}
+
+/// Standard deviation of the green channel where `of` says so.
+fn deviation(image: &RgbImage, of: impl Fn(u32, u32) -> bool) -> f64 {
+    let chosen = image.enumerate_pixels().filter(|(x, y, _)| of(*x, *y));
+    let values: Vec<_> = chosen.map(|(_, _, pixel)| f64::from(pixel.0[1])).collect();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let sum = values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>();
+    (sum / values.len() as f64).sqrt()
+}
+
+/// From a picture at an eighth of the size, nothing of noise would be left.
+#[test]
+fn a_large_hole_is_filled_with_texture_of_full_size() {
+    let mut random = Random::new(3);
+    let image = RgbImage::from_fn(720, 560, |_, _| {
+        Rgb([(); 3].map(|()| (128.0 + 60.0 * (2.0 * random.unit() - 1.0)) as u8))
+    });
+    let mask = hole(720, 560, [140, 110, 420, 330]);
+    let method = tmad_with(Prior::PatchMatch);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let control = Control::default().on_progress(move |fraction, _| {
+        log.lock().unwrap().push(fraction);
+    });
+    let filled = method.inpaint(&image, &mask, &control).unwrap();
+    assert!(composite(&image, &filled, &mask).unwrap() == filled);
+    let inside = deviation(&filled, |x, y| mask.is_hole(x, y));
+    let around = deviation(&filled, |x, y| !mask.is_hole(x, y));
+    assert!((0.6..1.2).contains(&(inside / around)), "{inside} {around}");
+    let seen = seen.lock().unwrap();
+    assert!(seen.is_sorted() && seen.len() > 10, "{seen:?}");
+
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+    let again = pool.unwrap().install(|| {
+        let explanation = method.explain(&image, &mask, &Control::default());
+        explanation.unwrap()
+    });
+    assert!(again.completed == filled);
+    assert!(!again.patches.is_empty() && again.coarse != filled);
 }
 
 /// Mean absolute difference over the hole.

@@ -133,7 +133,7 @@ impl TextureMethod for TMad {
     }
 }
 
-/// The coarse guess at full size, as the method `coarse` enlarges it.
+/// The coarse guess at full size, enlarged in the way of the method `coarse`.
 fn enlarged_guess(guess: RgbImage, full: &Scaled) -> Result<RgbImage, InpaintError> {
     (0..num_halvings(full))
         .rev()
