@@ -2,7 +2,7 @@
 //!
 //! The networks were trained on holes of about 128 pixels, so a hole is first filled at the scale
 //! at which it has that size. What larger scales add comes from the picture itself: see
-//! [`TMad::fill_large`] for networks that start from PatchMatch, and [`TMad::fill_by_doubling`]
+//! `TMad::fill_large` for networks that start from PatchMatch, and `TMad::fill_by_doubling`
 //! for the others.
 
 use crate::coarse::Prior;
