@@ -260,8 +260,8 @@ impl Sampler {
         }
     }
 
-    /// Sample number `index`: see [`DataConfig::repeats`] for which crop it shows. `None` if
-    /// [`Self::base`] is.
+    /// Sample number `index`: see [`DataConfig::repeats`] for which crop it shows. Damaged
+    /// pictures give their place to another one; `None` after 64 damaged ones in a row.
     pub fn sample(&self, index: u64) -> Option<Sample> {
         let base = self.base(self.base_of(index))?;
         Some(self.variant(base, index))
