@@ -10,7 +10,7 @@ use crate::detail;
 use crate::model::{Inputs, Model, ModelConfig};
 use crate::patches::{Position, assemble, hole_cells, select_hole};
 use crate::regions::{Region, regions};
-use crate::scale::{Scaled, enlarge, reduce};
+use crate::scale::Scaled;
 use crate::tensors::{images_to_tensor, tensor_to_images};
 use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windows};
 use crate::tiles::Tiles;
@@ -21,13 +21,15 @@ use explain::Trace;
 use inpaint_core::{
     Control, InpaintError, Inpainter, Mask, Rect, RgbImage, check_sizes, composite,
 };
+use levels::{Scale, num_halvings};
 use seams::SecondGrid;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+mod doubling;
 mod energy;
 mod explain;
 mod large;
+mod levels;
 mod refine;
 mod seams;
 
@@ -37,10 +39,6 @@ static BUILT_IN: &[u8] = include_bytes!("../weights/tmad.safetensors");
 /// Metadata key of the networks' configuration.
 pub const CONFIG_KEY: &str = "config";
 
-/// Widest hole in pixels that the networks were trained on.
-const TRAINED_THICKNESS_PX: u32 = 128;
-/// Largest area in pixels on which the coarse network runs; larger regions are reduced further.
-const MAX_COARSE_AREA: f64 = 768.0 * 768.0;
 /// Hole cells that go through the patch synthesis network at once, to bound memory.
 const CELLS_AT_ONCE: usize = 32;
 /// Windows of a texture memory at most: beyond, their distance grows.
@@ -300,40 +298,6 @@ impl TMad {
             self.fill_by_doubling(full, control, trace)
         }
     }
-
-    /// The result of each scale is doubled in size, and the texture memory and the patch synthesis
-    /// network of the next one replace what doubling blurred.
-    fn fill_by_doubling(
-        &self,
-        full: &Scaled,
-        control: &Control,
-        trace: &mut Trace,
-    ) -> Result<RgbImage, InpaintError> {
-        let num_halvings = num_halvings(full);
-        let mut completed: Option<RgbImage> = None;
-        for level in (0..=num_halvings).rev() {
-            let picture = &*at_level(full, level);
-            // Outside the hole as sharp as inside, so that texture can be compared with it.
-            let guess = match completed {
-                None => None,
-                Some(smaller) => {
-                    let (width, height) = picture.image.dimensions();
-                    Some(enlarge(&smaller, width, height)?)
-                }
-            };
-            let control = part_of_level(control, level, num_halvings);
-            completed = Some(match &guess {
-                // Behind the coarse network there is nothing to add at larger scales.
-                Some(guess) if self.coarse_only => composite(&picture.image, guess, &picture.mask)?,
-                _ => {
-                    let scale = Scale::new(level, num_halvings);
-                    let start = guess.as_ref().map_or(Start::Hole, Start::Guess);
-                    self.fill_at_scale(picture, start, scale, &control, trace)?
-                }
-            });
-        }
-        Ok(completed.expect("there is at least one level"))
-    }
 }
 
 /// What a hole is filled from.
@@ -351,55 +315,6 @@ enum Start<'a> {
 const BEFORE_PATCHES: f32 = 0.3;
 /// What progress reports call the work.
 const STAGE: &str = "filling";
-
-/// Where a scale stands on the way from the smallest to full size.
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    is_smallest: bool,
-    is_full: bool,
-}
-
-impl Scale {
-    /// Of a region halved `level` times, out of `num_halvings`.
-    fn new(level: u32, num_halvings: u32) -> Self {
-        Self {
-            is_smallest: level == num_halvings,
-            is_full: level == 0,
-        }
-    }
-}
-
-/// How often a region must be halved until its hole is about as wide as in training and the region
-/// small enough for the coarse network.
-///
-/// A hole that is somewhat wider than in training is filled as it is: a scale more costs more
-/// detail than the networks' surprise.
-fn num_halvings(region: &Scaled) -> u32 {
-    let (width, height) = region.image.dimensions();
-    let thickness = f64::from(region.mask.hole_thickness()) / f64::from(TRAINED_THICKNESS_PX);
-    let area = (f64::from(width) * f64::from(height) / MAX_COARSE_AREA).sqrt();
-    let halvings = thickness.log2().round().max(area.log2().ceil());
-    halvings.max(0.0) as u32
-}
-
-/// A region halved `level` times.
-fn at_level(full: &Scaled, level: u32) -> Cow<'_, Scaled> {
-    match level {
-        0 => Cow::Borrowed(full),
-        _ => Cow::Owned(reduce(full, 1 << level)),
-    }
-}
-
-/// The part of the work that level `level` is: every level costs a quarter of the next one.
-fn part_of_level(control: &Control, level: u32, num_halvings: u32) -> Control {
-    let end = 0.25f32.powi(level as i32);
-    let start = if level == num_halvings {
-        0.0
-    } else {
-        end / 4.0
-    };
-    control.part(start, end - start)
-}
 
 /// The part of a picture inside `context`.
 fn crop(image: &RgbImage, context: Rect) -> RgbImage {

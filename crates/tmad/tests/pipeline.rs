@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use inpaint_core::image::Rgb;
+use inpaint_core::metrics::{Region, total_variation};
 use inpaint_core::random::Random;
 use inpaint_core::{
     Control, InpaintError, Inpainter, Mask, Rect, RgbImage, TextureMethod, composite,
@@ -199,18 +200,6 @@ fn holes_to_refine() -> [Mask; 3] {
     ]
 }
 
-/// Standard deviation of the green channel where `of` says so.
-fn deviation(image: &RgbImage, of: impl Fn(u32, u32) -> bool) -> f64 {
-    let chosen = image.enumerate_pixels().filter(|(x, y, _)| of(*x, *y));
-    let values: Vec<_> = chosen.map(|(_, _, pixel)| f64::from(pixel.0[1])).collect();
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let sum = values
-        .iter()
-        .map(|value| (value - mean).powi(2))
-        .sum::<f64>();
-    (sum / values.len() as f64).sqrt()
-}
-
 /// From a picture at an eighth of the size, nothing of noise would be left.
 #[test]
 fn a_large_hole_is_filled_with_texture_of_full_size() {
@@ -227,9 +216,9 @@ fn a_large_hole_is_filled_with_texture_of_full_size() {
     });
     let filled = method.inpaint(&image, &mask, &control).unwrap();
     assert!(composite(&image, &filled, &mask).unwrap() == filled);
-    let inside = deviation(&filled, |x, y| mask.is_hole(x, y));
-    let around = deviation(&filled, |x, y| !mask.is_hole(x, y));
-    assert!((0.6..1.2).contains(&(inside / around)), "{inside} {around}");
+    let strength = |image: &RgbImage| total_variation(image, Region::Hole(&mask)).unwrap();
+    let share = strength(&filled) / strength(&image);
+    assert!((0.6..1.2).contains(&share), "{share}");
     let seen = seen.lock().unwrap();
     assert!(seen.is_sorted() && seen.len() > 10, "{seen:?}");
 

@@ -1,6 +1,7 @@
 //! Where the texture comes from (Fig. 6 and 7).
 
-use super::{TMad, at_level, fill_regions, num_halvings};
+use super::levels::{at_level, num_halvings};
+use super::{TMad, fill_regions};
 use crate::patches::{HoleCounts, Position};
 use crate::scale::{Scaled, enlarge};
 use crate::tensors::tensor_to_images;

@@ -8,8 +8,9 @@
 
 use super::energy::{Missing, Surroundings};
 use super::explain::Trace;
+use super::levels::{Scale, num_halvings};
 use super::refine::{reduce_whole, with_change};
-use super::{CELLS_AT_ONCE, STAGE, Scale, Start, TMad, num_halvings};
+use super::{CELLS_AT_ONCE, STAGE, Start, TMad};
 use crate::detail;
 use crate::patches::{extract, hole_cells};
 use crate::scale::{Scaled, enlarge, reduce};
@@ -35,10 +36,8 @@ impl TMad {
         let factor = 1 << num_halvings(full);
         let reduced = reduce(full, factor);
         let before = reduce_whole(&copies, factor);
-        let scale = Scale {
-            is_smallest: true,
-            is_full: true,
-        };
+        // As if it were all: sharper detail would not be carried over.
+        let scale = Scale::new(0, 0);
         let part = control.part(COPYING, STRUCTURE);
         let after = self.fill_at_scale(&reduced, Start::Filling(&before), scale, &part, trace)?;
         let after = self.without_new_detail(&before, &after);

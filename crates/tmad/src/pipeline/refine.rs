@@ -1,7 +1,8 @@
 //! Texture after another method's guess: the paper's "DeepFill + PSNet" (Table VII).
 
 use super::explain::Trace;
-use super::{Scale, Start, TMad, at_level, crop, fill_regions, num_halvings, part_of_level};
+use super::levels::{Scale, at_level, num_halvings, part_of_level};
+use super::{Start, TMad, crop, fill_regions};
 use crate::scale::{Scaled, enlarge, reduce};
 use inpaint_core::{Control, InpaintError, Mask, RgbImage, Size, composite};
 
