@@ -12,9 +12,15 @@ use super::sources::Sources;
 use crate::membrane::membrane;
 use crate::{InpaintError, Mask, RgbImage};
 use image::Rgb;
+use rayon::prelude::*;
 
 /// Steps per doubling in which strengths are carried into the hole.
 const STEPS: f32 = 28.0;
+/// Sources beside the targets from which strengths are carried in. One would do; the scales of
+/// the membrane begin at even pixels.
+const RIM: usize = 2;
+/// Rows of strengths that one task computes.
+const BAND_ROWS: usize = 64;
 
 /// Strengths of patches: the root of the sum of squared differences to their
 /// mean colour.
@@ -39,13 +45,12 @@ impl Texture {
     ) -> Result<Self, InpaintError> {
         let strengths = strengths::<P>(picture);
         // The box of the targets and the sources beside it.
-        let grow = field.width.max(field.height());
         let (left, top) = (
-            field.left.saturating_sub(grow),
-            field.top.saturating_sub(grow),
+            field.left.saturating_sub(RIM),
+            field.top.saturating_sub(RIM),
         );
-        let right = (field.left + field.width + grow).min(picture.width + 1 - P);
-        let bottom = (field.top + field.height() + grow).min(picture.height + 1 - P);
+        let right = (field.left + field.width + RIM).min(picture.width + 1 - P);
+        let bottom = (field.top + field.height() + RIM).min(picture.height + 1 - P);
         let (width, height) = ((right - left) as u32, (bottom - top) as u32);
         let at = |x: u32, y: u32| (left + x as usize, top + y as usize);
         let unknown = Mask::from_fn(width, height, |x, y| {
@@ -88,14 +93,23 @@ impl Texture {
 }
 
 fn strengths<const P: usize>(picture: &Picture) -> Vec<f32> {
-    let (width, height) = (picture.width, picture.height);
-    let mut strengths = vec![0.0; width * height];
+    let width = picture.width;
+    let mut strengths = vec![0.0; width * picture.height];
+    let known = &mut strengths[..width * (picture.height + 1 - P)];
+    let bands = known.par_chunks_mut(width * BAND_ROWS).enumerate();
+    bands.for_each(|(band, rows)| strengths_of_rows::<P>(picture, band * BAND_ROWS, rows));
+    strengths
+}
+
+/// Strengths of the patches whose first rows are `top` and those that follow.
+fn strengths_of_rows<const P: usize>(picture: &Picture, top: usize, strengths: &mut [f32]) {
+    let width = picture.width;
     // Sums over a column of `P` pixels: of each channel, and of all squares.
     let mut columns = vec![[0u32; 4]; width];
     let change = |columns: &mut [[u32; 4]], y: usize, add: bool| {
-        for (x, sums) in columns.iter_mut().enumerate() {
-            let pixel = &picture.pixels[BYTES * (y * width + x)..][..3];
-            for (c, &value) in pixel.iter().enumerate() {
+        let row = &picture.pixels[BYTES * y * width..][..BYTES * width];
+        for (sums, pixel) in columns.iter_mut().zip(row.chunks_exact(BYTES)) {
+            for (c, &value) in pixel[..3].iter().enumerate() {
                 let value = u32::from(value);
                 let (value, square) = if add {
                     (value, value * value)
@@ -107,12 +121,11 @@ fn strengths<const P: usize>(picture: &Picture) -> Vec<f32> {
             }
         }
     };
-    for y in 0..height {
+    for y in top..top + P - 1 {
         change(&mut columns, y, true);
-        if y + 1 < P {
-            continue;
-        }
-        let top = y + 1 - P;
+    }
+    for (y, strengths) in (top..).zip(strengths.chunks_exact_mut(width)) {
+        change(&mut columns, y + P - 1, true);
         let mut sums = [0u32; 4];
         for x in 0..width {
             for (sum, value) in sums.iter_mut().zip(columns[x]) {
@@ -124,14 +137,13 @@ fn strengths<const P: usize>(picture: &Picture) -> Vec<f32> {
             let first = x + 1 - P;
             let mean_squares: f32 = sums[..3].iter().map(|&s| (s as f32).powi(2)).sum();
             let energy = sums[3] as f32 - mean_squares / (P * P) as f32;
-            strengths[top * width + first] = energy.max(0.0).sqrt();
+            strengths[first] = energy.max(0.0).sqrt();
             for (sum, value) in sums.iter_mut().zip(columns[first]) {
                 *sum -= value;
             }
         }
-        change(&mut columns, top, false);
+        change(&mut columns, y, false);
     }
-    strengths
 }
 
 #[cfg(test)]
