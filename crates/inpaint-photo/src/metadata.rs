@@ -5,6 +5,10 @@ use crate::jpeg::JpegHeader;
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat};
 
+/// Where TIFF files keep what other formats keep in segments and chunks.
+const ICC_TAG: u16 = 34675;
+const XMP_TAG: u16 = 700;
+
 /// Everything of a file that is no sample.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metadata {
@@ -98,6 +102,10 @@ impl Metadata {
             }
             ImageFormat::Png => metadata.read_png_chunks(file),
             ImageFormat::Tiff => {
+                // The decoder allows values no more than a fraction of the picture's own size.
+                let value = |tag| Some(file.get(exif::tiff_value(file, tag)?)?.to_vec());
+                metadata.icc = value(ICC_TAG).or(metadata.icc);
+                metadata.xmp = value(XMP_TAG).or(metadata.xmp);
                 let tiff = exif::Directories::parse_tiff(file);
                 metadata.density = tiff.density();
                 metadata.is_first_of_several = tiff.has_next;

@@ -71,6 +71,22 @@ fn everything_passes_through_every_format_and_back() {
 }
 
 #[test]
+fn metadata_of_tiff_files_may_be_longer_than_their_picture() {
+    let xmp = [&XMP[..], &[b' '; 4000]].concat();
+    let profile = [&icc_profile(b"RGB ")[..], &[7; 4000]].concat();
+    let file = jpeg_with_segments(
+        &picture(9, 9),
+        &[
+            (0xE1, [b"http://ns.adobe.com/xap/1.0/\0", &xmp[..]].concat()),
+            (0xE2, [b"ICC_PROFILE\0\x01\x01", &profile[..]].concat()),
+        ],
+    );
+    let tiff = encode(&decode(&file), ImageFormat::Tiff);
+    let again = encode(&decode(&tiff), ImageFormat::Tiff);
+    assert!(contains(&again, &xmp) && contains(&again, &profile));
+}
+
+#[test]
 fn stripping_leaves_the_picture_alone() {
     let photo = decode(&camera_file());
     let options = EncodeOptions {

@@ -6,7 +6,10 @@
 //!
 //! Sources: TIFF 6.0; Exif 2.32 (CIPA DC-008).
 
+mod block;
+
 use crate::metadata::{Density, DensityUnit};
+use block::{Block, Entry, POINTER, size_of_kind};
 use image::metadata::Orientation;
 use std::cell::Cell;
 use std::ops::Range;
@@ -34,136 +37,6 @@ const DESCRIPTIVE: [u16; 18] = [
     0x8298, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
 ];
 
-/// Type of values that are positions of directories.
-const POINTER: u16 = 13;
-
-/// A TIFF structure in memory.
-struct Block<'a> {
-    bytes: &'a [u8],
-    is_big_endian: bool,
-}
-
-/// Where an entry of a directory lies.
-struct Entry {
-    tag: u16,
-    kind: u16,
-    count: u32,
-    /// The value itself.
-    value: Range<usize>,
-}
-
-impl<'a> Block<'a> {
-    fn new(bytes: &'a [u8]) -> Option<Self> {
-        let is_big_endian = match bytes.get(..4)? {
-            b"II\x2A\0" => false,
-            b"MM\0\x2A" => true,
-            _ => return None,
-        };
-        Some(Self {
-            bytes,
-            is_big_endian,
-        })
-    }
-
-    fn u16(&self, at: usize) -> Option<u16> {
-        let bytes = self.bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(if self.is_big_endian {
-            u16::from_be_bytes(bytes)
-        } else {
-            u16::from_le_bytes(bytes)
-        })
-    }
-
-    fn u32(&self, at: usize) -> Option<u32> {
-        let bytes = self.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(if self.is_big_endian {
-            u32::from_be_bytes(bytes)
-        } else {
-            u32::from_le_bytes(bytes)
-        })
-    }
-
-    fn main_directory(&self) -> Option<usize> {
-        Some(self.u32(4)? as usize)
-    }
-
-    /// The readable entries of the directory at `at`, and where its link to the next one is.
-    fn entries(&self, at: usize) -> Option<(Vec<Entry>, usize)> {
-        let count = usize::from(self.u16(at)?);
-        let end = at + 2 + 12 * count;
-        let entries = (0..count).filter_map(|i| self.entry(at + 2 + 12 * i));
-        Some((entries.collect(), end))
-    }
-
-    fn entry(&self, at: usize) -> Option<Entry> {
-        let (kind, count) = (self.u16(at + 2)?, self.u32(at + 4)?);
-        let length = size_of_kind(kind)?.checked_mul(count as usize)?;
-        let start = if length <= 4 {
-            at + 8
-        } else {
-            self.u32(at + 8)? as usize
-        };
-        let value = start..start.checked_add(length)?;
-        self.bytes.get(value.clone())?;
-        Some(Entry {
-            tag: self.u16(at)?,
-            kind,
-            count,
-            value,
-        })
-    }
-
-    /// The number that an entry holds, if it holds just one.
-    fn number(&self, entry: &Entry) -> Option<u32> {
-        match (entry.kind, entry.count) {
-            (3, 1) => self.u16(entry.value.start).map(u32::from),
-            (4 | POINTER, 1) => self.u32(entry.value.start),
-            _ => None,
-        }
-    }
-
-    /// The entries of a directory that the entry `tag` points to.
-    fn sub_directory(&self, entries: &[Entry], tag: u16) -> Vec<Entry> {
-        let at = (entries.iter().find(|entry| entry.tag == tag))
-            .and_then(|entry| self.number(entry))
-            .and_then(|at| self.entries(at as usize));
-        at.map(|(entries, _)| entries).unwrap_or_default()
-    }
-
-    fn field(&self, entry: &Entry) -> Field {
-        let mut data = self.bytes[entry.value.clone()].to_vec();
-        if self.is_big_endian != cfg!(target_endian = "big") {
-            for number in data.chunks_exact_mut(size_of_number(entry.kind)) {
-                number.reverse();
-            }
-        }
-        Field {
-            tag: entry.tag,
-            kind: entry.kind,
-            data,
-        }
-    }
-}
-
-/// Bytes of a value of this type; `None` for types that do not exist.
-fn size_of_kind(kind: u16) -> Option<usize> {
-    Some(match kind {
-        1 | 2 | 6 | 7 => 1,
-        3 | 8 => 2,
-        4 | 9 | 11 | POINTER => 4,
-        5 | 10 | 12 => 8,
-        _ => return None,
-    })
-}
-
-/// Bytes that change places between the byte orders.
-fn size_of_number(kind: u16) -> usize {
-    match kind {
-        5 | 10 => 4,
-        kind => size_of_kind(kind).unwrap_or(1),
-    }
-}
-
 /// Makes an Exif block say that its picture is to be turned by `orientation`, exchanges width and
 /// height if the picture's sides changed places, and takes out the thumbnail, which would still
 /// show what was removed.
@@ -187,6 +60,14 @@ pub(crate) fn turn(exif: &mut Vec<u8>, orientation: Orientation, are_sides_swapp
             exif.truncate(start);
         }
     }
+}
+
+/// Where a TIFF file holds the value of a tag of its first picture.
+pub(crate) fn tiff_value(file: &[u8], tag: u16) -> Option<Range<usize>> {
+    let block = Block::new(file)?;
+    let (entries, _) = block.entries(block.main_directory()?)?;
+    let entry = entries.into_iter().find(|entry| entry.tag == tag)?;
+    Some(entry.value)
 }
 
 /// A block that holds an orientation and nothing else.
