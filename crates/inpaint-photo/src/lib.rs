@@ -43,6 +43,7 @@ mod jpeg;
 mod limits;
 mod metadata;
 mod photo;
+mod xmp;
 
 pub use encode::{EncodeOptions, Encoded};
 pub use error::{PhotoError, Warning};

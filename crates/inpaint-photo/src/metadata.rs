@@ -2,6 +2,7 @@
 
 use crate::exif;
 use crate::jpeg::JpegHeader;
+use crate::xmp;
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat};
 
@@ -151,17 +152,25 @@ impl Metadata {
     /// Makes it describe the picture after `orientation` was applied, and takes out the previews,
     /// which would still show what was removed.
     pub fn make_upright(&mut self, orientation: Orientation) {
-        self.turn(Orientation::NoTransforms, swaps_sides(orientation));
+        self.turn(Orientation::NoTransforms, orientation);
     }
 
     /// Takes [`Self::make_upright`] back, but for the previews.
     pub fn make_stored(&mut self, orientation: Orientation) {
-        self.turn(orientation, swaps_sides(orientation));
+        self.turn(orientation, orientation);
     }
 
-    fn turn(&mut self, orientation: Orientation, are_sides_swapped: bool) {
+    /// `orientation` is what is to be said, `applied` what was done or is taken back.
+    fn turn(&mut self, orientation: Orientation, applied: Orientation) {
+        let are_sides_swapped = swaps_sides(applied);
         if let Some(exif) = &mut self.exif {
             exif::turn(exif, orientation, are_sides_swapped);
+        }
+        // A picture that is not turned keeps its packet to the byte.
+        if applied != Orientation::NoTransforms
+            && let Some(xmp) = &mut self.xmp
+        {
+            xmp::turn(xmp, orientation, are_sides_swapped);
         }
         if are_sides_swapped && let Some(density) = &mut self.density {
             std::mem::swap(&mut density.x, &mut density.y);

@@ -21,6 +21,16 @@ fn contains(bytes: &[u8], words: &[u8]) -> bool {
     bytes.windows(words.len()).any(|window| window == words)
 }
 
+/// What a packet says about a picture that is stored lying on its side, and of its upright copy.
+const TURNED_XMP: [&[u8]; 2] = [
+    b"<d xmlns:tiff='http://ns.adobe.com/tiff/1.0/' xmlns:exif='http://ns.adobe.com/exif/1.0/' \
+      tiff:Orientation='6' exif:PixelXDimension='48' exif:PixelYDimension='32'>\
+      <tiff:Make>Maker 6</tiff:Make></d>",
+    b"<d xmlns:tiff='http://ns.adobe.com/tiff/1.0/' xmlns:exif='http://ns.adobe.com/exif/1.0/' \
+      tiff:Orientation='1' exif:PixelXDimension='32' exif:PixelYDimension='48'>\
+      <tiff:Make>Maker 6</tiff:Make></d>",
+];
+
 /// A JPEG file with everything that cameras and editors put into one.
 fn camera_file() -> Vec<u8> {
     let exif = exif_of_camera(6, Some(b"the old picture!"));
@@ -71,6 +81,38 @@ fn everything_passes_through_every_format_and_back() {
 }
 
 #[test]
+fn xmp_says_how_the_picture_is_stored() {
+    let exif = exif_of_camera(6, None);
+    let [stored, upright] = TURNED_XMP;
+    let file = jpeg_with_segments(
+        // Large enough for the decoder to give out the packet of a TIFF file.
+        &picture(480, 320),
+        &[
+            (0xE1, [b"Exif\0\0", &exif[..]].concat()),
+            (0xE1, [b"http://ns.adobe.com/xap/1.0/\0", stored].concat()),
+        ],
+    );
+    let photo = decode(&file);
+    for format in FORMATS {
+        let encoded = encode(&photo, format);
+        let reader = ImageReader::with_format(Cursor::new(&encoded), format);
+        let mut decoder = reader.into_decoder().unwrap();
+        // JPEG from JPEG stays as it is stored.
+        let expected = if format == ImageFormat::Jpeg {
+            stored
+        } else {
+            upright
+        };
+        let xmp = decoder.xmp_metadata().unwrap();
+        assert_eq!(xmp.as_deref(), Some(expected), "{format:?}");
+    }
+    // Without a turn the packet is nobody's business.
+    let packet = [b"http://ns.adobe.com/xap/1.0/\0", stored].concat();
+    let file = jpeg_with_segments(&picture(48, 32), &[(0xE1, packet)]);
+    assert!(contains(&encode(&decode(&file), ImageFormat::Tiff), stored));
+}
+
+#[test]
 fn metadata_of_tiff_files_may_be_longer_than_their_picture() {
     let xmp = [&XMP[..], &[b' '; 4000]].concat();
     let profile = [&icc_profile(b"RGB ")[..], &[7; 4000]].concat();
@@ -84,6 +126,14 @@ fn metadata_of_tiff_files_may_be_longer_than_their_picture() {
     let tiff = encode(&decode(&file), ImageFormat::Tiff);
     let again = encode(&decode(&tiff), ImageFormat::Tiff);
     assert!(contains(&again, &xmp) && contains(&again, &profile));
+}
+
+#[test]
+fn upright_tiff_files_say_so() {
+    let tiff = encode(&decode(&camera_file()), ImageFormat::Tiff);
+    let mut decoder = tiff::decoder::Decoder::new(Cursor::new(tiff)).unwrap();
+    let tag = decoder.find_tag_unsigned::<u16>(tiff::tags::Tag::Orientation);
+    assert_eq!(tag.unwrap(), Some(1));
 }
 
 #[test]

@@ -87,6 +87,8 @@ impl Writer<'_> {
         }
         let directory = image.encoder();
         write_fields(directory, &directories.main)?;
+        // Said, because not every reader knows what is meant where nothing is.
+        directory.write_tag(Tag::Orientation, 1u16)?;
         for (tag, offset) in pointers {
             directory.write_tag(tag, offset)?;
         }
