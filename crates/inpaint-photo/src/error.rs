@@ -1,6 +1,8 @@
 //! What can go wrong with a file, and what is lost without being wrong.
 
 use crate::format::name_of;
+use crate::tiff_file;
+use image::error::UnsupportedErrorKind;
 use image::{ImageError, ImageFormat};
 use inpaint_core::Size;
 use std::fmt;
@@ -18,11 +20,13 @@ pub enum PhotoError {
     /// Bytes of no known format.
     #[error("is in no format that can be read ({})", crate::READABLE)]
     UnknownFormat,
-    /// A picture in a format that is known and not read.
-    #[error("is {format}, which cannot be read; {advice}")]
+    /// A picture in a format that is known and not read, or of a kind that is not.
+    #[error("is {}; {advice}", unreadable(.format, .kind.as_deref()))]
     Unsupported {
         /// Name of the format.
         format: &'static str,
+        /// The kind, if others of the format are read.
+        kind: Option<String>,
         /// What to do.
         advice: &'static str,
     },
@@ -105,11 +109,44 @@ impl PhotoError {
         matches!(self, Self::TooManyPixels { .. } | Self::TooLong { .. })
     }
 
+    /// What a decoder says about a file of this format: whoever has a whole file of a rare kind
+    /// must not be told that it is damaged.
+    pub(crate) fn decode(file: &[u8], format: ImageFormat, source: ImageError) -> Self {
+        let ImageError::Unsupported(unsupported) = &source else {
+            return Self::Damaged { source };
+        };
+        let kind = match (unsupported.kind(), format) {
+            (UnsupportedErrorKind::GenericFeature(feature), _) => feature,
+            (_, ImageFormat::Tiff) => tiff_file::kind(file).unwrap_or(unsupported.to_string()),
+            _ => unsupported.to_string(),
+        };
+        Self::unsupported(format, kind)
+    }
+
+    pub(crate) fn unsupported(format: ImageFormat, kind: String) -> Self {
+        Self::Unsupported {
+            format: name_of(format),
+            kind: Some(kind),
+            advice: match format {
+                ImageFormat::Tiff => "convert it to PNG or to an uncompressed RGB TIFF",
+                ImageFormat::Jpeg => "convert it to PNG or to a baseline JPEG of 8 bits",
+                _ => "convert it to PNG",
+            },
+        }
+    }
+
     pub(crate) fn encode(format: ImageFormat, reason: impl fmt::Display) -> Self {
         Self::Encode {
             format,
             reason: reason.to_string(),
         }
+    }
+}
+
+fn unreadable(format: &str, kind: Option<&str>) -> String {
+    match kind {
+        None => format!("{format}, which cannot be read"),
+        Some(kind) => format!("a {format} of a kind that cannot be read ({kind})"),
     }
 }
 

@@ -20,12 +20,21 @@ pub fn format_of(bytes: &[u8]) -> Result<ImageFormat, PhotoError> {
         return Err(PhotoError::Empty);
     }
     if let Some((format, advice)) = unreadable(bytes) {
-        return Err(PhotoError::Unsupported { format, advice });
+        let kind = None;
+        return Err(PhotoError::Unsupported {
+            format,
+            kind,
+            advice,
+        });
+    }
+    if is_big_tiff(bytes) {
+        return Ok(ImageFormat::Tiff);
     }
     match image::guess_format(bytes) {
         Ok(format) if is_supported(format) => Ok(format),
         Ok(format) => Err(PhotoError::Unsupported {
             format: name_of(format),
+            kind: None,
             advice: "convert it to PNG first",
         }),
         Err(_) => Err(PhotoError::UnknownFormat),
@@ -81,6 +90,11 @@ fn is_supported(format: ImageFormat) -> bool {
             | ImageFormat::Tiff
             | ImageFormat::Bmp
     )
+}
+
+/// TIFF with positions of 64 bits, for files of more than 4 GB, but also made for small ones.
+fn is_big_tiff(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"II\x2B\0\x08\0\0\0") || bytes.starts_with(b"MM\0\x2B\0\x08\0\0")
 }
 
 /// Formats that people have and that are not read.
@@ -155,6 +169,14 @@ mod tests {
             let refusal = refusal(bytes);
             assert!(refusal.contains(words), "{refusal}");
         }
+    }
+
+    #[test]
+    fn big_tiff_is_tiff() {
+        for bytes in [&b"II\x2B\0\x08\0\0\0\x10"[..], b"MM\0\x2B\0\x08\0\0\0"] {
+            assert_eq!(format_of(bytes).ok(), Some(ImageFormat::Tiff));
+        }
+        assert!(format_of(b"II\x2B\0\x04\0\0\0").is_err());
     }
 
     #[test]

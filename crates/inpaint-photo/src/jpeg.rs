@@ -180,6 +180,25 @@ pub(crate) fn segments(file: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     })
 }
 
+/// The kind of a file that the decoder does not know, in words.
+pub(crate) fn unreadable_kind(file: &[u8]) -> Option<String> {
+    // T.81, table B.1, and T.87 for JPEG-LS; all but definitions of codes (C4, C8, CC).
+    let is_frame = |segment: &Segment| {
+        let marker = segment.marker;
+        matches!(marker, 0xC0..=0xCF | 0xF7) && !matches!(marker, 0xC4 | 0xC8 | 0xCC)
+    };
+    let frame = segments(file).find(is_frame)?;
+    let bits = frame.data.first().copied().unwrap_or(8);
+    Some(match frame.marker {
+        0xF7 => "JPEG-LS".to_owned(),
+        0xC3 | 0xC7 => "lossless".to_owned(),
+        0xC5 | 0xC6 => "hierarchical".to_owned(),
+        0xC9..=0xCF => "arithmetic coding".to_owned(),
+        _ if bits != 8 => format!("{bits} bits per sample"),
+        _ => return None,
+    })
+}
+
 /// Whether an end-of-image marker follows the first scan. The decoder would fill a missing rest
 /// with grey without a word; markers of an embedded thumbnail come before the first scan.
 pub(crate) fn is_complete(file: &[u8]) -> bool {

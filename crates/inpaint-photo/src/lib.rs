@@ -43,6 +43,7 @@ mod jpeg;
 mod limits;
 mod metadata;
 mod photo;
+mod tiff_file;
 mod xmp;
 
 pub use encode::{EncodeOptions, Encoded};

@@ -3,8 +3,9 @@
 use crate::encode::in_one_scan;
 use crate::fill::fill;
 use crate::format::format_of;
-use crate::jpeg::{JpegHeader, is_complete};
+use crate::jpeg::{JpegHeader, is_complete, unreadable_kind};
 use crate::metadata::{Metadata, swaps_sides};
+use crate::tiff_file::TiffDecoder;
 use crate::{Hole, Limits, PhotoError, Warning};
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader};
@@ -40,10 +41,18 @@ fn open<'a>(
     bytes: &'a [u8],
     format: ImageFormat,
     limits: &Limits,
-) -> Result<impl ImageDecoder + use<'a>, PhotoError> {
+) -> Result<Box<dyn ImageDecoder + 'a>, PhotoError> {
+    if format == ImageFormat::Tiff
+        && let Some(decoder) = TiffDecoder::open(bytes, limits)
+    {
+        return Ok(Box::new(decoder));
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits.for_decoder());
-    (reader.into_decoder()).map_err(|source| PhotoError::Damaged { source })
+    match reader.into_decoder() {
+        Ok(decoder) => Ok(Box::new(decoder)),
+        Err(error) => Err(PhotoError::decode(bytes, format, error)),
+    }
 }
 
 impl Photo {
@@ -55,10 +64,14 @@ impl Photo {
     /// the limits.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, PhotoError> {
         let format = format_of(bytes)?;
-        if format == ImageFormat::Jpeg && !is_complete(bytes) {
-            return Err(PhotoError::Truncated);
+        if format == ImageFormat::Jpeg {
+            if let Some(kind) = unreadable_kind(bytes) {
+                return Err(PhotoError::unsupported(format, kind));
+            }
+            if !is_complete(bytes) {
+                return Err(PhotoError::Truncated);
+            }
         }
-        let damaged = |source| PhotoError::Damaged { source };
         let mut decoder = open(bytes, format, limits)?;
         let stored_size = decoder.dimensions();
         limits.check(stored_size)?;
@@ -88,7 +101,7 @@ impl Photo {
             None => DynamicImage::from_decoder(decoder),
             Some(file) => DynamicImage::from_decoder(open(file, format, limits)?),
         }
-        .map_err(damaged)?;
+        .map_err(|error| PhotoError::decode(bytes, format, error))?;
         pixels.apply_orientation(orientation);
         metadata.make_upright(orientation);
         Ok(Self {
