@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{decode, encode, jpeg_with_segments, picture};
+use common::{decode, encode, file, jpeg_with_segments, picture};
 use image::{DynamicImage, GrayAlphaImage, ImageBuffer, ImageFormat, LumaA, Rgb, Rgba};
 use inpaint_core::{Mask, Rect, RgbImage};
 use inpaint_photo::{Limits, Photo, PhotoError};
@@ -181,6 +181,8 @@ fn grey_with_alpha_keeps_every_sample() {
         let strip = layout.deep(deep.as_raw());
         let photo = decode(&layout.file(&strip, &fields(&[16, 16])));
         assert_eq!(photo.pixels(), &DynamicImage::from(deep.clone()));
+        let again = decode(&encode(&photo, ImageFormat::Tiff));
+        assert_eq!(again.pixels(), photo.pixels());
     }
 }
 
@@ -321,5 +323,37 @@ fn jpeg_files_of_other_kinds_are_not_called_damaged() {
         let mut changed = jpeg.clone();
         changed[frame + 1] = marker;
         assert_eq!(decode(&changed).pixels(), decode(&jpeg).pixels());
+    }
+}
+
+#[test]
+fn alpha_of_tiff_files_is_declared() {
+    let (w, h) = SIZE;
+    let kinds: [(DynamicImage, u16); 5] = [
+        (GrayAlphaImage::from_pixel(w, h, LumaA([9, 100])).into(), 2),
+        (
+            ImageBuffer::from_pixel(w, h, LumaA([900u16, 1000])).into(),
+            2,
+        ),
+        (
+            ImageBuffer::from_pixel(w, h, Rgba([1u8, 2, 3, 100])).into(),
+            4,
+        ),
+        (
+            ImageBuffer::from_pixel(w, h, Rgba([1u16, 2, 3, 1000])).into(),
+            4,
+        ),
+        (picture(w, h).into(), 3),
+    ];
+    for (pixels, num_samples) in kinds {
+        let photo = decode(&file(&pixels, ImageFormat::Png));
+        let tiff = encode(&photo, ImageFormat::Tiff);
+        let mut reader = tiff::decoder::Decoder::new(std::io::Cursor::new(&tiff)).unwrap();
+        let mut numbers = |tag| reader.find_tag_unsigned_vec::<u16>(tag).unwrap();
+        let alpha = pixels.color().has_alpha().then(|| vec![2]);
+        assert_eq!(numbers(tiff::tags::Tag::ExtraSamples), alpha);
+        let samples = numbers(tiff::tags::Tag::SamplesPerPixel);
+        assert_eq!(samples, Some(vec![num_samples]));
+        assert_eq!(decode(&tiff).pixels(), &pixels);
     }
 }

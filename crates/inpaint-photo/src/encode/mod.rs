@@ -138,12 +138,8 @@ fn fit_to_format<'a>(
     };
     let alpha = color.has_alpha() && holds_alpha;
     let bits = bits_per_sample(color).min(sample_bits);
-    // These encoders know grey without alpha only.
-    let is_colour_only = match format {
-        ImageFormat::Tiff => alpha,
-        ImageFormat::Bmp => alpha,
-        _ => false,
-    };
+    // Its encoder knows grey without alpha only.
+    let is_colour_only = alpha && format == ImageFormat::Bmp;
     let grey = !color.has_color() && !is_colour_only;
     if color.has_alpha() && !alpha && !is_opaque(pixels) {
         warnings.push(Warning::AlphaDropped);

@@ -9,7 +9,7 @@ use tiff::encoder::colortype::{
     ColorType, Gray8, Gray16, RGB8, RGB16, RGB32Float, RGBA8, RGBA16, RGBA32Float,
 };
 use tiff::encoder::{DirectoryEncoder, Rational, TiffEncoder, TiffKindStandard, TiffValue};
-use tiff::tags::{ResolutionUnit, Tag, Type};
+use tiff::tags::{ExtraSamples, ResolutionUnit, Tag, Type};
 use tiff::{Directory, TiffResult};
 
 const XMP: Tag = Tag::Unknown(700);
@@ -24,9 +24,13 @@ pub(super) fn encode(
 ) -> EncodeResult {
     let writer = Writer {
         size: (pixels.width(), pixels.height()),
+        has_alpha: pixels.color().has_alpha(),
         metadata,
     };
     let bytes = match pixels {
+        // Alpha that the type of the samples does not count is declared beside it.
+        DynamicImage::ImageLumaA8(pixels) => writer.write::<Gray8>(pixels, dropped),
+        DynamicImage::ImageLumaA16(pixels) => writer.write::<Gray16>(pixels, dropped),
         DynamicImage::ImageLuma8(pixels) => writer.write::<Gray8>(pixels, dropped),
         DynamicImage::ImageLuma16(pixels) => writer.write::<Gray16>(pixels, dropped),
         DynamicImage::ImageRgb8(pixels) => writer.write::<RGB8>(pixels, dropped),
@@ -42,6 +46,7 @@ pub(super) fn encode(
 
 struct Writer<'a> {
     size: (u32, u32),
+    has_alpha: bool,
     metadata: &'a Metadata,
 }
 
@@ -72,6 +77,13 @@ impl Writer<'_> {
         }
         let (width, height) = self.size;
         let mut image = encoder.new_image::<C>(width, height)?;
+        if self.has_alpha && C::BITS_PER_SAMPLE.len() == 1 {
+            image.extra_samples(&[ExtraSamples::UnassociatedAlpha])?;
+        } else if self.has_alpha {
+            // Without it a fourth sample may mean anything.
+            let alpha = [ExtraSamples::UnassociatedAlpha.to_u16()];
+            image.encoder().write_tag(Tag::ExtraSamples, &alpha[..])?;
+        }
         if let Some(density) = metadata.density {
             let (unit, (x, y)) = match density.unit {
                 DensityUnit::Aspect => (ResolutionUnit::None, (density.x, density.y)),
