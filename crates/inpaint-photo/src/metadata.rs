@@ -37,6 +37,13 @@ pub(crate) struct PngChunk {
     pub data: Vec<u8>,
 }
 
+impl PngChunk {
+    /// Whether people wrote it, or a program for people.
+    pub fn is_text(&self) -> bool {
+        matches!(&self.name, b"tEXt" | b"zTXt" | b"iTXt")
+    }
+}
+
 /// Pixels per length, or the shape of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Density {

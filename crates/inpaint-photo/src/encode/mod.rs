@@ -7,7 +7,7 @@ mod png;
 mod tiff;
 mod webp;
 
-use crate::metadata::{Metadata, swaps_sides};
+use crate::metadata::{Metadata, PngChunk, swaps_sides};
 use crate::{Photo, PhotoError, Warning, content_type};
 use image::{ColorType, DynamicImage, ImageFormat};
 use std::borrow::Cow;
@@ -68,6 +68,12 @@ impl Photo {
             metadata.to_mut().icc = None;
         }
         let mut dropped = |what| warnings.push(Warning::MetadataDropped { what, format });
+        if format != ImageFormat::Jpeg && !metadata.comments.is_empty() {
+            dropped("JPEG comments are");
+        }
+        if format != ImageFormat::Png && metadata.png_chunks.iter().any(PngChunk::is_text) {
+            dropped("PNG texts are");
+        }
         let bytes = match format {
             ImageFormat::Jpeg => self.encode_jpeg(&pixels, &metadata, options, &mut dropped),
             ImageFormat::Png => png::encode(&pixels, &metadata, &mut dropped),
