@@ -9,6 +9,7 @@ use image::{ImageDecoder, ImageFormat};
 /// Where TIFF files keep what other formats keep in segments and chunks.
 const ICC_TAG: u16 = 34675;
 const XMP_TAG: u16 = 700;
+const EXTRA_SAMPLES_TAG: u16 = 338;
 
 /// Everything of a file that is no sample.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct Metadata {
     pub comments: Vec<Vec<u8>>,
     /// Chunks of a PNG file that are kept as they are.
     pub png_chunks: Vec<PngChunk>,
+    /// Colours are multiplied by alpha, as TIFF files can declare.
+    pub is_alpha_associated: bool,
     /// The file holds further pictures.
     pub is_first_of_several: bool,
 }
@@ -114,6 +117,13 @@ impl Metadata {
                 let value = |tag| Some(file.get(exif::tiff_value(file, tag)?)?.to_vec());
                 metadata.icc = value(ICC_TAG).or(metadata.icc);
                 metadata.xmp = value(XMP_TAG).or(metadata.xmp);
+                let associated = if file.starts_with(b"MM") {
+                    [0, 1]
+                } else {
+                    [1, 0]
+                };
+                metadata.is_alpha_associated =
+                    value(EXTRA_SAMPLES_TAG).is_some_and(|kinds| kinds.starts_with(&associated));
                 let tiff = exif::Directories::parse_tiff(file);
                 metadata.density = tiff.density();
                 metadata.is_first_of_several = tiff.has_next;

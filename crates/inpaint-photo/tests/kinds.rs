@@ -5,7 +5,7 @@ mod common;
 use common::{decode, encode, file, jpeg_with_segments, picture};
 use image::{DynamicImage, GrayAlphaImage, ImageBuffer, ImageFormat, LumaA, Rgb, Rgba};
 use inpaint_core::{Mask, Rect, RgbImage};
-use inpaint_photo::{Limits, Photo, PhotoError};
+use inpaint_photo::{EncodeOptions, Limits, Photo, PhotoError};
 
 const SIZE: (u32, u32) = (13, 7);
 
@@ -355,5 +355,26 @@ fn alpha_of_tiff_files_is_declared() {
         let samples = numbers(tiff::tags::Tag::SamplesPerPixel);
         assert_eq!(samples, Some(vec![num_samples]));
         assert_eq!(decode(&tiff).pixels(), &pixels);
+    }
+}
+
+#[test]
+fn colours_multiplied_by_alpha_stay_declared() {
+    let samples = vec![77; 4 * (SIZE.0 * SIZE.1) as usize];
+    for layout in [Layout::new(false, false), Layout::new(true, false)] {
+        for (kind, strip) in [(1, false), (1, true), (2, false)] {
+            let bits = [8, 8, 8, 8];
+            let fields: [Field; 4] = [(258, &bits), (262, &[2]), (277, &[4]), (338, &[kind])];
+            let photo = decode(&layout.file(&samples, &fields));
+            let options = EncodeOptions {
+                strip,
+                ..EncodeOptions::default()
+            };
+            let tiff = photo.encode(None, &options).unwrap().bytes;
+            let mut reader = tiff::decoder::Decoder::new(std::io::Cursor::new(&tiff)).unwrap();
+            let alpha = reader.find_tag_unsigned_vec::<u16>(tiff::tags::Tag::ExtraSamples);
+            assert_eq!(alpha.unwrap(), Some(vec![kind]));
+            assert_eq!(decode(&tiff).pixels(), photo.pixels());
+        }
     }
 }

@@ -57,7 +57,11 @@ impl Photo {
         check_size(self.dimensions(), format)?;
         let mut warnings = self.warnings().to_vec();
         let pixels = fit_to_format(self.pixels(), format, &mut warnings);
-        let stripped = Metadata::default();
+        let stripped = Metadata {
+            // No word about the picture, but what its samples are.
+            is_alpha_associated: self.metadata.is_alpha_associated,
+            ..Metadata::default()
+        };
         let mut metadata = Cow::Borrowed(if options.strip {
             &stripped
         } else {

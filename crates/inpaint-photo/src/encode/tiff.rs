@@ -77,11 +77,16 @@ impl Writer<'_> {
         }
         let (width, height) = self.size;
         let mut image = encoder.new_image::<C>(width, height)?;
+        let alpha = if metadata.is_alpha_associated {
+            ExtraSamples::AssociatedAlpha
+        } else {
+            ExtraSamples::UnassociatedAlpha
+        };
         if self.has_alpha && C::BITS_PER_SAMPLE.len() == 1 {
-            image.extra_samples(&[ExtraSamples::UnassociatedAlpha])?;
+            image.extra_samples(&[alpha])?;
         } else if self.has_alpha {
             // Without it a fourth sample may mean anything.
-            let alpha = [ExtraSamples::UnassociatedAlpha.to_u16()];
+            let alpha = [alpha.to_u16()];
             image.encoder().write_tag(Tag::ExtraSamples, &alpha[..])?;
         }
         if let Some(density) = metadata.density {
