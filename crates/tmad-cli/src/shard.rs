@@ -53,20 +53,61 @@ impl Shard {
             )?;
             return Self::new(index, count);
         }
-        if let Some(index) = number("SLURM_ARRAY_TASK_ID")? {
-            let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);
-            let count = match count {
-                Some(count) => count,
-                None => number("SLURM_ARRAY_TASK_COUNT")?
-                    .ok_or("SLURM_ARRAY_TASK_COUNT is not set; give it, as in --shard auto/8")?,
+        if let Some(id) = number("SLURM_ARRAY_TASK_ID")? {
+            let min = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);
+            let max = number("SLURM_ARRAY_TASK_MAX")?;
+            let step = number("SLURM_ARRAY_TASK_STEP")?.unwrap_or(1);
+            let num_tasks = number("SLURM_ARRAY_TASK_COUNT")?;
+            let count = (count.or(num_tasks))
+                .ok_or("SLURM_ARRAY_TASK_COUNT is not set; give it, as in --shard auto/8")?;
+            let array = SlurmArray {
+                id,
+                min,
+                max,
+                step,
+                num_tasks,
             };
-            let index = index.checked_sub(first);
-            let index = index.ok_or("SLURM_ARRAY_TASK_ID is below SLURM_ARRAY_TASK_MIN")?;
-            return Self::new(index, count);
+            let index = array.index().filter(|&index| index < count);
+            return Self::new(index.ok_or_else(|| array.refusal(count))?, count);
         }
         Err("auto needs JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID; \
              outside such jobs give --shard I/N"
             .to_owned())
+    }
+}
+
+/// What Slurm says about an array of tasks.
+struct SlurmArray {
+    id: u64,
+    min: u64,
+    max: Option<u64>,
+    step: u64,
+    num_tasks: Option<u64>,
+}
+
+impl SlurmArray {
+    /// How many tasks come before this one; `None` if the numbers do not tell: of a list such as
+    /// 1,4,9 Slurm names only the ends, and tasks that guess would leave pictures out.
+    fn index(&self) -> Option<u64> {
+        if let (Some(max), Some(num_tasks)) = (self.max, self.num_tasks)
+            // The end of a range need not be one of its tasks' numbers, as in 0-10:4.
+            && (max.checked_sub(self.min)?.checked_div(self.step)?).checked_add(1)? != num_tasks
+        {
+            return None;
+        }
+        let distance = self.id.checked_sub(self.min)?;
+        let is_one_of_them = distance.checked_rem(self.step)? == 0;
+        is_one_of_them.then(|| distance / self.step)
+    }
+
+    fn refusal(&self, count: u64) -> String {
+        let Self { id, min, step, .. } = self;
+        let max = self.max.map_or("not set".to_owned(), |max| max.to_string());
+        format!(
+            "SLURM_ARRAY_TASK_ID is {id}, SLURM_ARRAY_TASK_MIN {min}, SLURM_ARRAY_TASK_MAX {max}, \
+             SLURM_ARRAY_TASK_STEP {step}, which makes no shard of {count}; irregular array lists \
+             (--array=1,4,9) cannot be used; give --shard I/N instead"
+        )
     }
 }
 
@@ -129,6 +170,7 @@ mod tests {
             ("SLURM_ARRAY_TASK_COUNT", "5"),
         ];
         assert_eq!(auto(None, &slurm), Shard::new(4, 5));
+        assert_eq!(auto(Some(7), &slurm), Shard::new(4, 7));
         assert!(
             auto(None, &[])
                 .unwrap_err()
@@ -137,5 +179,61 @@ mod tests {
         for wrong in ["5/5", "0/0", "1", "a/b", "-1/2"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
+    }
+    /// The shard of every task of `--array`, as Slurm sets the variables for it.
+    fn of_array(ids: &[u64], max: u64, step: u64) -> Vec<Result<Shard, String>> {
+        let shard = |id: &u64| {
+            let text = |name, number: u64| (name, number.to_string());
+            let variables = [
+                text("SLURM_ARRAY_TASK_ID", *id),
+                text("SLURM_ARRAY_TASK_MIN", ids[0]),
+                text("SLURM_ARRAY_TASK_MAX", max),
+                text("SLURM_ARRAY_TASK_STEP", step),
+                text("SLURM_ARRAY_TASK_COUNT", ids.len() as u64),
+            ];
+            Shard::from_schedulers(None, |name| {
+                let found = variables.iter().find(|(known, _)| *known == name)?;
+                Some(found.1.clone())
+            })
+        };
+        ids.iter().map(shard).collect()
+    }
+
+    #[test]
+    fn arrays_with_steps_are_counted_and_irregular_ones_refused() {
+        for (ids, max, step) in [
+            (&[0, 1, 2, 3][..], 3, 1),
+            (&[0, 4, 8], 8, 4),
+            (&[1, 3, 5, 7], 7, 2),
+            // --array=0-10:4
+            (&[0, 4, 8], 10, 4),
+            (&[6], 6, 1),
+        ] {
+            let count = ids.len() as u64;
+            let expected: Vec<_> = (0..count).map(|i| Shard::new(i, count)).collect();
+            assert_eq!(of_array(ids, max, step), expected, "{ids:?}");
+        }
+        for (ids, max, step) in [(&[1, 4, 9][..], 9, 1), (&[0, 1, 5], 5, 1), (&[0, 2], 2, 0)] {
+            for refused in of_array(ids, max, step) {
+                let refused = refused.unwrap_err();
+                for words in [
+                    "SLURM_ARRAY_TASK_MAX",
+                    "irregular array lists",
+                    "--shard I/N",
+                ] {
+                    assert!(refused.contains(words), "{refused}");
+                }
+            }
+        }
+        // Numbers that fit no range, whatever the others are.
+        let odd = [
+            ("SLURM_ARRAY_TASK_ID", "5"),
+            ("SLURM_ARRAY_TASK_MIN", "0"),
+            ("SLURM_ARRAY_TASK_STEP", "4"),
+            ("SLURM_ARRAY_TASK_COUNT", "3"),
+        ];
+        assert!(auto(None, &odd).unwrap_err().contains("irregular"));
+        let beyond = [("SLURM_ARRAY_TASK_ID", "8")];
+        assert!(auto(Some(8), &beyond).unwrap_err().contains("irregular"));
     }
 }

@@ -203,6 +203,13 @@ fn shards_share_the_work_without_overlap() {
         .env("SLURM_ARRAY_TASK_COUNT", "3");
     command.assert().success();
     assert_eq!(files(&folder, "out").len(), files(&folder, "out1").len());
+    let mut command = folder.tmad(&format!("{RUN} -m mask.png -r --shard auto"));
+    for (name, number) in [("ID", "4"), ("MIN", "1"), ("MAX", "9"), ("COUNT", "3")] {
+        command.env(format!("SLURM_ARRAY_TASK_{name}"), number);
+    }
+    let refused = command.assert().code(2);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("irregular array lists"), "{said}");
     folder.fails(
         &format!("{RUN} -m mask.png --shard 3/3"),
         2,
