@@ -106,6 +106,9 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
         let _alive = interrupt::while_writing();
         let mut builder = tempfile::Builder::new();
         builder.prefix(".tmad-").suffix(".tmp");
+        // Whom the user lets read a file is no business of the new content.
+        #[cfg(unix)]
+        let kept = fs::metadata(path).map(|old| old.permissions()).ok();
         #[cfg(unix)]
         {
             // As any new file: the process's umask takes away what it takes away.
@@ -114,6 +117,10 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
         }
         let mut file = builder.tempfile_in(folder_of(path))?;
         file.write_all(bytes)?;
+        #[cfg(unix)]
+        if let Some(kept) = kept {
+            file.as_file().set_permissions(kept)?;
+        }
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };

@@ -182,6 +182,26 @@ fn a_link_is_followed_and_new_files_are_readable_by_others() {
     assert_eq!(mode("real.png"), mode("reference"));
 }
 
+/// Whoever could not read the old file cannot read the new one.
+#[cfg(unix)]
+#[test]
+fn files_that_are_written_over_keep_their_permissions() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::with_photo(40, 30);
+    for mode in [0o600, 0o664, 0o444] {
+        folder.write("out.png", b"old");
+        let path = folder.path("out.png");
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        folder.succeeds(&format!("{RUN} out.png"));
+        assert_eq!(folder.open("out.png").width(), 40);
+        let permissions = path.metadata().unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, mode);
+        std::fs::remove_file(path).unwrap();
+    }
+    assert_eq!(folder.list(), ["mask.png", "photo.png"]);
+}
+
 #[test]
 fn the_content_decides_about_the_format_of_the_input() {
     let folder = Folder::with_photo(40, 30);
