@@ -1,7 +1,7 @@
 //! Reading picture files.
 
 use crate::terminal::UsageError;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use inpaint_photo::{Limits, Photo, PhotoError, format_of};
 use std::fmt;
 use std::fs::File;
@@ -16,6 +16,18 @@ use std::path::Path;
 pub fn read_photo(path: &Path, limits: &Limits) -> Result<Photo> {
     let bytes = read_picture_file(path)?;
     Photo::decode(&bytes, limits).map_err(|error| about(path.display(), &error))
+}
+
+/// Says that a photo is missing, before anything else is complained about.
+///
+/// # Errors
+///
+/// If there is nothing under this name.
+pub fn check_there(path: &Path) -> Result<()> {
+    if !path.exists() {
+        bail!("{} does not exist; check the path", path.display());
+    }
+    Ok(())
 }
 
 /// The error with the file's name, and with the option that helps.

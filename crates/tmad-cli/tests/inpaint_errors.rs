@@ -16,6 +16,14 @@ fn a_photo_that_is_missing_or_a_folder_or_empty() {
         1,
         &["gone.png does not exist", "check the path"],
     );
+    // More than an output that cannot be.
+    for run in [
+        "inpaint gone.png --mask mask.png -o out.gif",
+        "refine gone.png --coarse gone.png --mask mask.png -o out.gif",
+        "explain gone.png --mask mask.png -o out.gif",
+    ] {
+        folder.fails(run, 1, &["gone.png does not exist"]);
+    }
     folder.fails(&run("."), 2, &[". is a folder", "give a picture file"]);
     folder.write("empty.png", b"");
     folder.fails(&run("empty.png"), 1, &["empty.png is empty"]);

@@ -203,6 +203,26 @@ fn files_that_are_written_over_keep_their_permissions() {
 }
 
 #[test]
+fn a_result_that_is_there_can_be_skipped() {
+    let folder = Folder::with_photo(40, 30);
+    folder.write("out.png", b"older");
+    let said = folder.succeeds(&format!("{RUN} out.png --skip-existing"));
+    assert!(said.contains("out.png is there already"), "{said}");
+    assert_eq!(folder.read("out.png"), b"older");
+    let run = format!("{RUN} out.png --skip-existing --json");
+    let assert = folder.tmad(&run).assert().success();
+    let line: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    assert_eq!(line["status"], "skipped");
+    folder.succeeds(&format!("{RUN} new.png --skip-existing"));
+    assert_eq!(folder.open("new.png").width(), 40);
+    folder.fails(
+        "inpaint gone.png --box 1,1,2,2 --skip-existing -o out.png",
+        1,
+        &["gone.png does not exist"],
+    );
+}
+
+#[test]
 fn the_content_decides_about_the_format_of_the_input() {
     let folder = Folder::with_photo(40, 30);
     std::fs::rename(folder.path("photo.png"), folder.path("photo.jpg")).unwrap();

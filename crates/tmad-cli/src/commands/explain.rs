@@ -5,7 +5,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::mask_file::MaskArgs;
 use crate::method::EngineArgs;
 use crate::output::{OutputFile, check_folder, write_file};
-use crate::photo::read_photo;
+use crate::photo::{check_there, read_photo};
 use crate::terminal::Terminal;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -105,6 +105,7 @@ impl JsonPatch {
 ///
 /// If anything cannot be read, filled or written.
 pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
+    check_there(&args.photo)?;
     let output = args.output.as_deref().map(OutputFile::new).transpose()?;
     let is_stdout = |path: &&Path| path.as_os_str() == "-";
     if let Some(path) = args.json.as_deref().filter(|path| !is_stdout(path)) {

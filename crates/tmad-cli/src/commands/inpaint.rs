@@ -90,15 +90,25 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
         );
         return Err(UsageError(message).into());
     }
-    let format = match is_folder {
-        true => None,
-        false => Some(check_output(&output)?),
-    };
     // What is wrong with the photo itself is said first.
     let file = match is_folder {
         true => None,
         false => Some(photo.read()?),
     };
+    let format = match is_folder {
+        true => None,
+        false => Some(check_output(&output)?),
+    };
+    let report = Report {
+        json: args.json,
+        names_photos: is_folder,
+        terminal,
+    };
+    if !is_folder && args.folder.skips_existing() && output.exists()? {
+        terminal.note(format_args!("{output} is there already; left alone"));
+        report.skipped(&photo.to_string(), &output.to_string());
+        return Ok(());
+    }
     let masks = args.mask.open()?;
     let masks = if is_folder {
         masks
@@ -117,11 +127,6 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
     };
     args.engine.limit_threads()?;
     let stop = interrupt::stop_flag();
-    let report = Report {
-        json: args.json,
-        names_photos: is_folder,
-        terminal,
-    };
     match file {
         None => {
             let control = Control::with_seed(args.seed).with_cancel_flag(Arc::clone(&stop));

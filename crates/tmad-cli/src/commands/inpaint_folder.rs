@@ -48,6 +48,11 @@ pub struct FolderArgs {
 }
 
 impl FolderArgs {
+    /// Whether results that are there already are left alone.
+    pub fn skips_existing(&self) -> bool {
+        self.skip_existing
+    }
+
     /// Whether an option says that a folder is meant.
     pub fn is_batch(&self) -> bool {
         let is_any_set = self.recursive || self.skip_existing || self.fail_fast || self.keep_going;

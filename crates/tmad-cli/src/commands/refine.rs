@@ -4,7 +4,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::mask_file::MaskArgs;
 use crate::method::EngineArgs;
 use crate::output::OutputFile;
-use crate::photo::read_photo;
+use crate::photo::{check_there, read_photo};
 use crate::terminal::Terminal;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -55,6 +55,7 @@ pub struct RefineArgs {
 ///
 /// If anything cannot be read, refined or written; then the output file is as it was before.
 pub fn run(args: &RefineArgs, terminal: &Terminal) -> Result<()> {
+    check_there(&args.photo)?;
     let output = OutputFile::new(&args.output)?;
     let limits = Limits::megapixels(args.max_megapixels);
     let mut photo = read_photo(&args.photo, &limits)?;
