@@ -2,12 +2,19 @@
 //! never in the middle of writing a file.
 
 use std::fmt;
+use std::io::{IsTerminal, stderr};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// 128 + SIGINT.
 pub const EXIT_CODE: u8 = 130;
+
+/// Reading a large file, for instance, is not interrupted. Whoever still waits after this time is
+/// told how to end it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Held while a temporary file exists.
 static WRITING: Mutex<()> = Mutex::new(());
@@ -33,10 +40,18 @@ pub fn stop_flag() -> Arc<AtomicBool> {
             let _finished = while_writing();
             process::exit(EXIT_CODE.into());
         }
+        thread::spawn(tell_how_to_end);
     });
     // Without a handler Ctrl-C ends the program at once, which loses nothing but the tidiness.
     drop(installed);
     stop
+}
+
+fn tell_how_to_end() {
+    thread::sleep(PATIENCE);
+    if stderr().is_terminal() {
+        eprintln!("stopping as soon as this step is done; Ctrl-C again ends the program now");
+    }
 }
 
 /// Keeps the program alive until the guard is dropped.

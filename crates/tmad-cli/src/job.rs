@@ -82,6 +82,7 @@ impl Job<'_> {
         control: &Control,
     ) -> Result<Filled> {
         let mut photo = Photo::decode(&file, &self.limits).map_err(|error| about(name, &error))?;
+        control.check_cancelled().map_err(|_| Interrupted)?;
         let hole = self.masks.hole(name, &photo, &self.limits)?;
         let mask = hole.mask();
         let mut warnings = Vec::new();

@@ -283,3 +283,38 @@ fn an_interrupted_folder_has_whole_results_only() {
         assert!(image::open(folder.path(&name)).is_ok(), "{name}");
     }
 }
+
+/// A photo that takes for ever to read: the first Ctrl-C cannot end that, the second does.
+#[cfg(unix)]
+#[test]
+fn a_second_interrupt_ends_the_program_at_once() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let folder = Folder::new();
+    fs::create_dir(folder.path("photos")).unwrap();
+    let pipe = folder.path("photos/endless.png");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tmad"))
+        .args(RUN.split(' '))
+        .args(["--box", "5,5,20,9"])
+        .current_dir(folder.path(""))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Opens when the program does, whose handler is there by then.
+    let _writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    let id = child.id().to_string();
+    let interrupt = || {
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.unwrap().success());
+    };
+    interrupt();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(child.try_wait().unwrap(), None);
+    interrupt();
+    let start = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(folder.list(), ["photos"]);
+}
