@@ -54,6 +54,15 @@ pub struct Job<'a> {
     pub options: EncodeOptions,
 }
 
+/// A part of a picture in words; whatever is left of the rest, it is not 100 %.
+fn percent_of_most(fraction: f64) -> String {
+    if fraction > 0.99 {
+        "more than 99 %".to_owned()
+    } else {
+        format!("{:.0} %", 100.0 * fraction)
+    }
+}
+
 /// The result for one picture.
 pub struct Filled {
     /// The file to write.
@@ -116,8 +125,8 @@ impl Job<'_> {
         let fraction = mask.hole_fraction();
         if fraction > 0.5 {
             warnings.push(format!(
-                "{:.0} % of the picture will be replaced; {}",
-                100.0 * fraction,
+                "{} of the picture will be replaced; {}",
+                percent_of_most(fraction),
                 self.mask_args.inversion_hint()
             ));
         }
@@ -148,5 +157,19 @@ impl Job<'_> {
             encoded.map_err(|error| anyhow!("cannot encode {target}: the picture {error}"))?;
         warnings.extend(encoded.warnings.iter().map(ToString::to_string));
         Ok(encoded.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_is_called_the_whole() {
+        assert_eq!(percent_of_most(0.876), "88 %");
+        assert_eq!(percent_of_most(0.99), "99 %");
+        for fraction in [0.991, 0.996, 0.999_99] {
+            assert_eq!(percent_of_most(fraction), "more than 99 %");
+        }
     }
 }

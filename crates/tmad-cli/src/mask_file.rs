@@ -13,15 +13,11 @@ use std::str::FromStr;
 /// Options that say where the hole is.
 #[derive(Debug, Args)]
 #[group(skip)]
+#[command(group = clap::ArgGroup::new("holes").required(true).multiple(true))]
 pub struct MaskArgs {
     /// Mask: a picture of the photo's size; white is filled, black is kept. `alpha` takes the
     /// photo's own transparent area. For a folder of photos, one mask for all or a folder of masks
-    #[arg(
-        short,
-        long,
-        value_name = "FILE|alpha",
-        required_unless_present_any = ["boxes", "polygons"]
-    )]
+    #[arg(short, long, value_name = "FILE|alpha", group = "holes")]
     mask: Option<String>,
     /// Fill the black parts of the mask and keep the white ones
     #[arg(long, requires = "mask")]
@@ -40,10 +36,10 @@ pub struct MaskArgs {
     feather: u32,
     /// A rectangular hole, without or beside a mask: left, top, width, height in pixels of the
     /// photo as it is shown. May be repeated
-    #[arg(long = "box", value_name = "X,Y,W,H", value_parser = parse_box)]
+    #[arg(long = "box", value_name = "X,Y,W,H", value_parser = parse_box, group = "holes")]
     boxes: Vec<Rect>,
     /// A hole with these corners, without or beside a mask. May be repeated
-    #[arg(long = "polygon", value_name = "X,Y X,Y X,Y …", value_parser = parse_polygon, allow_hyphen_values = true)]
+    #[arg(long = "polygon", value_name = "X,Y X,Y X,Y …", value_parser = parse_polygon, allow_hyphen_values = true, group = "holes")]
     polygons: Vec<Shape>,
 }
 

@@ -96,6 +96,11 @@ fn a_full_mask_and_one_of_more_than_half() {
     folder.save_mask("mask.png", &middle(20, 20).inverted());
     let said = folder.succeeds(&format!("{RUN} out.png"));
     assert!(said.contains("warning: 88 % of the picture"), "{said}");
+    folder.save("photo.png", &picture(100, 100));
+    let run = "inpaint photo.png --method telea -o out.png --box 0,0,100,99 --box 0,99,98,1";
+    let said = folder.succeeds(run);
+    assert!(said.contains("more than 99 %"), "{said}");
+    assert!(said.contains("(99.9 %)"), "{said}");
 }
 
 #[test]
@@ -157,7 +162,8 @@ fn a_device_that_is_not_part_of_the_build() {
 fn wrong_usage_is_told_apart() {
     let folder = Folder::with_photo(20, 20);
     folder.fails("", 2, &["Usage"]);
-    folder.fails("inpaint photo.png -o out.png", 2, &["--mask"]);
+    let run = "inpaint photo.png -o out.png";
+    folder.fails(run, 2, &["--mask", "--box", "--polygon"]);
     folder.fails(&format!("{RUN} out.png --threads 0"), 2, &["--threads"]);
     let run = "inpaint photo.png --mask mask.png --method magic -o out.png";
     folder.fails(run, 2, &["magic", "patchmatch"]);

@@ -172,7 +172,8 @@ fn one(
                 report.terminal.note(format_args!(
                     "{target}: {} pixels ({:.1} %) filled by {} in {:.1} s",
                     filled.num_pixels,
-                    100.0 * filled.fraction,
+                    // Rounding must not make a part the whole.
+                    (100.0 * filled.fraction).min(99.9),
                     job.engine.get()?.name(),
                     start.elapsed().as_secs_f64(),
                 ));
