@@ -1,6 +1,7 @@
 //! The nearest-neighbour field: for every patch that touches the hole, the
 //! most similar known patch found so far.
 
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::picture::{BYTES, Picture};
@@ -179,7 +180,11 @@ impl Field {
                     top,
                     width,
                 };
-                scan.run(entries);
+                // With the widest instructions that the processor has.
+                Arch::new().dispatch(
+                    #[inline(always)]
+                    || scan.run(entries),
+                );
             });
     }
 }
@@ -200,6 +205,7 @@ struct Scan<'a, const P: usize> {
 }
 
 impl<const P: usize> Scan<'_, P> {
+    #[inline(always)]
     fn run(&self, entries: &mut [Match]) {
         let count = entries.len();
         for step in 0..count {
@@ -238,6 +244,7 @@ impl<const P: usize> Scan<'_, P> {
     }
 
     /// The entry one row earlier in scan order.
+    #[inline(always)]
     fn entry_above(&self, entries: &[Match], i: usize) -> Option<Match> {
         if self.backwards {
             let below = i + self.width;
@@ -254,6 +261,7 @@ impl<const P: usize> Scan<'_, P> {
         }
     }
 
+    #[inline(always)]
     fn search_randomly(&self, target: &Target, best: &mut Match) {
         let last_x = (self.picture.width - P) as u64;
         let last_y = (self.picture.height - P) as u64;
@@ -273,6 +281,7 @@ impl<const P: usize> Scan<'_, P> {
         }
     }
 
+    #[inline(always)]
     fn try_source(&self, target: &Target, x: i64, y: i64, best: &mut Match) {
         let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else {
             return;
@@ -312,6 +321,7 @@ struct Target {
 
 /// Sum of squared differences of two patches, given by their top-left pixels.
 /// May stop early with any value of at least `limit`.
+#[inline(always)]
 fn distance<const P: usize>(picture: &Picture, a: usize, b: usize, limit: u32) -> u32 {
     let stride = picture.width * BYTES;
     let a = &picture.pixels[a * BYTES..];
