@@ -7,7 +7,7 @@ use crate::losses;
 use crate::shard::Shard;
 use burn::module::Module;
 use burn::tensor::Tensor;
-use tmad::model::{Model, Output};
+use tmad::model::{Guess, Model, Output};
 use tmad::patches::select_hole;
 use tmad::perceptual::FeatureNetwork;
 
@@ -56,7 +56,8 @@ pub fn objective(
         share,
         ..
     } = shard;
-    let coarse_terms = |coarse: Tensor<4>| {
+    let coarse_terms = |guess: Guess| {
+        let coarse = guess.structure.clone();
         let (image, mask) = (inputs.image.clone(), inputs.mask.clone());
         let scaled = LossConfig {
             hole: weights.hole * share.hole,
@@ -66,14 +67,18 @@ pub fn objective(
         let value = losses::reconstruction(coarse.clone(), image.clone(), mask.clone(), &scaled);
         let mut terms = vec![("reconstruction", value)];
         if weights.log_squared != 0.0 {
-            let value = losses::log_squared(coarse.clone(), image.clone(), mask.clone());
+            let value = |guess| losses::log_squared(guess, image.clone(), mask.clone());
+            let value = match guess.texture {
+                None => value(coarse),
+                Some(_) => (value(coarse) + value(guess.clone().whole())) * 0.5,
+            };
             terms.push((
                 "log_squared",
                 value * (weights.log_squared * share.pictures),
             ));
         }
         if let Some(features) = features.filter(|_| weights.coarse_perceptual != 0.0) {
-            let found = select_hole(mask, coarse, image.clone());
+            let found = select_hole(mask, guess.whole(), image.clone());
             let value = losses::perceptual(features.taps(found), features.taps(image));
             let weight = weights.coarse_perceptual * share.pictures;
             terms.push(("coarse_perceptual", value * weight));
@@ -87,23 +92,25 @@ pub fn objective(
         };
     }
     let mut terms = Named::new();
-    let coarse = if stage.networks == Networks::Joint {
-        let coarse = model.guess(inputs);
-        terms.extend(coarse_terms(coarse.clone()));
-        coarse
+    let guess = if stage.networks == Networks::Joint {
+        let guess = model.guess(inputs);
+        terms.extend(coarse_terms(guess.clone()));
+        guess
     } else {
         // Without a graph: nothing would ever be asked of it.
-        Tensor::from_inner(model.valid().guess(&inputs.inner()))
+        let guess = model.valid().guess(&inputs.inner());
+        Guess {
+            structure: Tensor::from_inner(guess.structure),
+            texture: guess.texture.map(Tensor::from_inner),
+        }
     };
     let detached = stage.detach_coarse || stage.networks == Networks::Patches;
-    let seen = if detached {
-        coarse.clone().detach()
-    } else {
-        coarse.clone()
-    };
-    let guess = select_hole(inputs.mask.clone(), seen, inputs.image.clone());
+    let coarse = guess.structure.clone();
+    let whole = guess.whole();
+    let seen = if detached { whole.detach() } else { whole };
+    let start = select_hole(inputs.mask.clone(), seen, inputs.image.clone());
     let truth = model.true_patches(inputs, layout);
-    let synthesis = model.synthesise(guess, inputs, layout);
+    let synthesis = model.synthesise(start, inputs, layout);
     if !layout.cells.is_empty() {
         let patches = synthesis.patches.clone();
         let value = losses::patch_l1(patches.clone(), truth.clone(), weights.squared);

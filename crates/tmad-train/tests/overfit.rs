@@ -93,7 +93,7 @@ fn one_picture_is_learnt_by_heart() {
         ..Default::default()
     };
     let coarse = |model: &Model| {
-        let guess = model.guess(&inputs);
+        let guess = model.guess(&inputs).structure;
         reconstruction(guess, inputs.image.clone(), inputs.mask.clone(), &losses)
     };
     let before = scalar(coarse(&model));

@@ -6,11 +6,10 @@ use crate::tensors::map_planes;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::ops::PadMode;
-use inpaint_core::image::Rgb;
-use inpaint_core::patchmatch::PatchMatch;
-use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage};
 use serde::{Deserialize, Serialize};
 use tmad_ops::is_plain_memory;
+
+pub use crate::prior::Prior;
 
 /// Sizes of the coarse network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,86 +30,6 @@ pub struct CoarseConfig {
     /// enlarged again. A guess is smooth anyway, and each halving makes the network four times
     /// faster and lets it see twice as far. Default 0 (the paper's).
     pub num_halvings: usize,
-}
-
-/// What stands in the hole before the coarse network sees the picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prior {
-    /// Zeros, mid grey; the network predicts the picture.
-    #[default]
-    None,
-    /// The smoothest filling ([`inpaint_core::membrane`]); the network predicts the difference to
-    /// it, so that it starts from there instead of having to learn to carry colours inwards.
-    Membrane,
-    /// The membrane, and beside it what the filling of [`PatchMatch`] adds to it. The network
-    /// predicts the difference to the membrane, and pixel by pixel how much of PatchMatch's to
-    /// take over: structure and texture where the copy can be trusted, none where it cannot.
-    #[serde(rename = "patchmatch")]
-    PatchMatch,
-}
-
-impl Prior {
-    /// Channels of [`Inputs::prior`](crate::model::Inputs::prior).
-    pub(crate) fn num_channels(self) -> usize {
-        match self {
-            Self::None | Self::Membrane => 3,
-            Self::PatchMatch => 6,
-        }
-    }
-
-    /// PatchMatch's filling of a picture, where this prior is made of one.
-    ///
-    /// # Errors
-    ///
-    /// [`InpaintError`] if the sizes differ, or `control` was cancelled.
-    pub fn filling(
-        self,
-        image: &RgbImage,
-        mask: &Mask,
-        control: &Control,
-    ) -> Result<Option<RgbImage>, InpaintError> {
-        match self {
-            Self::None | Self::Membrane => Ok(None),
-            // Nothing to copy: the membrane's mid grey.
-            Self::PatchMatch if mask.is_full() => {
-                let (width, height) = image.dimensions();
-                Ok(Some(RgbImage::from_pixel(width, height, Rgb([128; 3]))))
-            }
-            Self::PatchMatch => PatchMatch::default()
-                .inpaint(image, mask, control)
-                .map(Some),
-        }
-    }
-
-    /// The guess that the network's output stands for.
-    ///
-    /// # Shapes
-    ///
-    /// `prior` as the network saw it, `output` as it came; the result is
-    /// `[batch, 3, height, width]`.
-    pub(crate) fn guess(self, prior: Tensor<4>, output: Tensor<4>) -> Tensor<4> {
-        match self {
-            Self::None => output,
-            Self::Membrane => prior + output,
-            Self::PatchMatch => {
-                let (membrane, copied) = (prior.clone().narrow(1, 0, 3), prior.narrow(1, 3, 3));
-                let (change, share) = (output.clone().narrow(1, 0, 3), output.narrow(1, 3, 1));
-                membrane + change + copied * share
-            }
-        }
-    }
-
-    /// The last layer, such that an untrained network's guess is a sensible one.
-    fn output_layer(self, init: &mut Initializer, in_channels: usize) -> Conv2d {
-        let layer =
-            |init: &mut _, out_channels| Conv2d::new(init, in_channels, out_channels, 1).linear();
-        match self {
-            Self::None => layer(init, 3),
-            Self::Membrane => layer(init, 3).zeroed(),
-            Self::PatchMatch => layer(init, 4).zeroed().biased(&[0.0, 0.0, 0.0, 0.5]),
-        }
-    }
 }
 
 impl Default for CoarseConfig {
@@ -217,7 +136,7 @@ impl Coarse {
     ///
     /// `masked_image` `[batch, 3, height, width]` (6 channels with [`Prior::PatchMatch`]) in
     /// [-1, 1] with the prior in the hole, `mask` `[batch, 1, height, width]` with 1 in the hole;
-    /// the result is `[batch, 3, height, width]` (or 4). Any size: the sides are padded to a
+    /// the result is `[batch, 3, height, width]` (or 5). Any size: the sides are padded to a
     /// multiple of the network's stride by repeating the border, and cropped afterwards.
     pub fn forward(&self, masked_image: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
         let [batch, _, height, width] = masked_image.dims();

@@ -10,6 +10,7 @@ pub mod patch_synthesis;
 pub mod patches;
 pub mod perceptual;
 pub mod pipeline;
+mod prior;
 mod regions;
 mod scale;
 pub mod tensors;

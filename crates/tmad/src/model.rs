@@ -14,6 +14,7 @@ use inpaint_core::random::stream;
 use serde::{Deserialize, Serialize};
 
 pub use crate::inputs::Inputs;
+pub use crate::prior::Guess;
 
 mod cells;
 
@@ -181,9 +182,10 @@ impl Model {
 
     /// Guess, retrieve, synthesise.
     pub fn forward(&self, inputs: &Inputs, layout: Layout) -> Output {
-        let coarse = self.guess(inputs);
-        let guess = select_hole(inputs.mask.clone(), coarse.clone(), inputs.image.clone());
-        let synthesis = self.synthesise(guess, inputs, &layout);
+        let guess = self.guess(inputs);
+        let coarse = guess.structure.clone();
+        let start = select_hole(inputs.mask.clone(), guess.whole(), inputs.image.clone());
+        let synthesis = self.synthesise(start, inputs, &layout);
         Output {
             coarse,
             layout,
@@ -191,10 +193,15 @@ impl Model {
         }
     }
 
-    /// I_s of Section III-A.
-    pub fn guess(&self, inputs: &Inputs) -> Tensor<4> {
+    /// The coarse network's guess.
+    pub fn guess(&self, inputs: &Inputs) -> Guess {
         let output = (self.coarse).forward(inputs.prior.clone(), inputs.mask.clone());
-        (self.config.coarse.prior).guess(inputs.prior.clone(), output)
+        let CoarseConfig {
+            prior,
+            num_halvings,
+            ..
+        } = self.config.coarse;
+        prior.guess(inputs.prior.clone(), output, num_halvings)
     }
 
     /// Hole cells and all qualifying windows of every picture.

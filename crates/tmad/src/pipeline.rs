@@ -41,7 +41,7 @@ pub const CONFIG_KEY: &str = "config";
 
 /// Hole cells that go through the patch synthesis network at once, to bound memory.
 const CELLS_AT_ONCE: usize = 32;
-/// Windows of a texture memory at most: beyond, their distance grows.
+/// Windows of a texture memory at most.
 const MAX_WINDOWS: usize = 1536;
 
 /// T-MAD, ready to inpaint.
@@ -136,7 +136,6 @@ impl TMad {
                 let guess = images_to_tensor(&[guess], &self.device);
                 (inputs, guess)
             }
-            Start::Filling(filling) => self.guess_from(picture, Some(filling), trace),
             Start::Hole => {
                 let prior = self.model.config().coarse.prior;
                 let filling = prior.filling(image, mask, &control.part(0.0, BEFORE_PATCHES))?;
@@ -153,7 +152,8 @@ impl TMad {
         composite(&picture.image, &images.remove(0), &picture.mask)
     }
 
-    /// The coarse network's guess, with the picture's pixels outside the hole.
+    /// The coarse network's guess, or what the patch networks start from, with the picture's
+    /// pixels outside the hole.
     fn guess_from<'a>(
         &self,
         picture: &'a Scaled,
@@ -165,9 +165,15 @@ impl TMad {
         let config = self.model.config();
         let inputs = Inputs::with_fillings(&[image], vec![mask], &fillings, config, &self.device);
         let guess = self.model.guess(&inputs);
-        let guess = select_hole(inputs.mask.clone(), guess, inputs.image.clone());
-        trace.guessed(&guess);
-        (inputs, guess)
+        let in_picture = |guess| select_hole(inputs.mask.clone(), guess, inputs.image.clone());
+        let coarse = in_picture(guess.structure.clone());
+        trace.guessed(&coarse);
+        let start = if self.coarse_only {
+            coarse
+        } else {
+            in_picture(guess.whole())
+        };
+        (inputs, start)
     }
 
     fn synthesise_in_chunks(
@@ -179,7 +185,7 @@ impl TMad {
         trace: &mut Trace,
     ) -> Result<Tensor<4>, InpaintError> {
         let cells = hole_cells(inputs.masks[0], self.model.config().patch_px, 0);
-        let windows = self.windows(inputs.masks[0], control.seed);
+        let windows = self.windows(inputs.masks[0], control.seed, MAX_WINDOWS);
         let guess = select_hole(inputs.mask.clone(), shown.clone(), inputs.image.clone());
         let memory = [self.model.remember_as(&shown, &guess, &windows)];
         let switches = &self.model.config().synthesis;
@@ -267,14 +273,15 @@ impl TMad {
         ))
     }
 
-    /// The windows of the texture memory of a picture with this mask.
-    fn windows(&self, mask: &Mask, seed: u64) -> Vec<Position> {
+    /// The windows of the texture memory of a picture with this mask; beyond `at_most`, their
+    /// distance grows.
+    fn windows(&self, mask: &Mask, seed: u64, at_most: usize) -> Vec<Position> {
         let ModelConfig {
             patch_px, memory, ..
         } = self.model.config();
         let mut config = memory.clone();
         let mut windows = memory_windows(mask, *patch_px, &config, 0);
-        while windows.len() > MAX_WINDOWS {
+        while windows.len() > at_most {
             config.stride_px *= 2;
             windows = memory_windows(mask, *patch_px, &config, 0);
         }
@@ -291,7 +298,8 @@ impl TMad {
         control: &Control,
         trace: &mut Trace,
     ) -> Result<RgbImage, InpaintError> {
-        let starts_from_copies = self.model.config().coarse.prior == Prior::PatchMatch;
+        let starts_from_copies =
+            self.model.config().coarse.prior == Prior::PatchMatch && !full.mask.is_full();
         if starts_from_copies && !self.coarse_only && num_halvings(full) > 0 {
             self.fill_large(full, control, trace)
         } else {
@@ -305,8 +313,6 @@ impl TMad {
 enum Start<'a> {
     /// Nothing but the picture.
     Hole,
-    /// The prior's filling, which shows the whole picture.
-    Filling(&'a RgbImage),
     /// A guess in place of the coarse network's. It shows the whole picture.
     Guess(&'a RgbImage),
 }
@@ -328,7 +334,7 @@ fn crop(image: &RgbImage, context: Rect) -> RgbImage {
 }
 
 /// Fills the hole of a picture region by region. `fill` gets each with the place that it has in
-/// the picture, and the control of its part of the work.
+/// the picture, and the control of its part of the work; it must leave known pixels as they are.
 fn fill_regions(
     image: &RgbImage,
     mask: &Mask,
@@ -354,7 +360,7 @@ fn fill_regions(
         let (x, y) = (i64::from(context.x), i64::from(context.y));
         inpaint_core::image::imageops::replace(&mut filled, &result, x, y);
     }
-    composite(image, &filled, mask)
+    Ok(filled)
 }
 
 impl Inpainter for TMad {

@@ -95,7 +95,7 @@ fn outputs() {
 
     let guess = select_hole(
         inputs.mask.clone(),
-        model.guess(&inputs),
+        model.guess(&inputs).whole(),
         inputs.image.clone(),
     );
     let patches = extract(&guess, &layout.cells, 32);

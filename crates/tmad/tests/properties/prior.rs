@@ -18,9 +18,9 @@ fn an_untrained_guess_lies_between_membrane_and_copies() {
     let mut config = tiny::config();
     config.coarse.prior = Prior::PatchMatch;
     let model = Model::new(&config, 3, &device);
-    // Three more planes into the first layer, one more out of the last.
+    // Three more planes into the first layer, two more out of the last.
     let num_more = model.num_params() - tiny::model().num_params();
-    assert_eq!(num_more, 4 * config.coarse.widths[0] + 1);
+    assert_eq!(num_more, 5 * config.coarse.widths[0] + 2);
 
     let mask = mask_of_boxes(64, 80, &[[20, 24, 24, 30]]);
     let image = noise_picture("prior", 80, 64);
@@ -34,7 +34,16 @@ fn an_untrained_guess_lies_between_membrane_and_copies() {
     let expected: Vec<f32> = (values(smooth).iter().zip(values(copied)))
         .map(|(smooth, copied)| 0.5 * (smooth + copied))
         .collect();
-    assert_close(&values(model.guess(&inputs)), &expected, 1e-5, "guess");
+    let guess = model.guess(&inputs);
+    assert_close(&values(guess.clone().whole()), &expected, 1e-5, "guess");
+    // Noise is texture: the structure of the copies is hardly more than the membrane.
+    let texture = guess.texture.expect("this prior copies texture");
+    let energy = |t: Vec<f32>| t.iter().map(|v| v * v).sum::<f32>();
+    let copies = energy(values(texture.clone()));
+    let structure = energy(values(
+        guess.structure - membranes_to_tensor(&[&image], &[&mask], &device),
+    ));
+    assert!(copies > 4.0 * structure, "{copies} and {structure}");
 }
 
 /// Without any known pixel there is nothing to copy: the membrane's grey, to half a level.

@@ -69,8 +69,8 @@ impl<'a> Stages<'a> {
     }
 
     fn guess(&self) -> Tensor<4> {
-        let coarse = self.model.guess(self.inputs);
-        select_hole(self.inputs.mask.clone(), coarse, self.inputs.image.clone())
+        let guess = self.model.guess(self.inputs).whole();
+        select_hole(self.inputs.mask.clone(), guess, self.inputs.image.clone())
     }
 
     fn remember(&self, guess: &Tensor<4>) -> Memory {
