@@ -116,7 +116,7 @@ fn xmp_says_how_the_picture_is_stored() {
 
 #[test]
 fn metadata_of_tiff_files_may_be_longer_than_their_picture() {
-    let xmp = [&XMP[..], &[b' '; 4000]].concat();
+    let xmp = [XMP, &[b' '; 4000]].concat();
     let profile = [&icc_profile(b"RGB ")[..], &[7; 4000]].concat();
     let file = jpeg_with_segments(
         &picture(9, 9),
