@@ -300,16 +300,16 @@ pub struct LossConfig {
     /// is 0.
     pub squared: f64,
     /// Weight of ln(mean squared error over a picture's hole), averaged over pictures, in the
-    /// reconstruction loss of the coarse network: mean PSNR up to a factor. With copied texture
-    /// ([`Guess::texture`](tmad::model::Guess::texture)), half of it belongs to the guess and half
-    /// to the guess with the texture. A picture then counts
+    /// reconstruction loss of the coarse network: mean PSNR up to a factor. A picture then counts
     /// as much as any other, while with [`Self::squared`] those that nobody could guess drown the
-    /// others. The paper's value and the default is 0.
+    /// others. With copied texture ([`Guess::texture`](tmad::model::Guess::texture)), half of it
+    /// belongs to the guess and half to the guess with the texture. The paper's value and the
+    /// default is 0.
     pub log_squared: f64,
     /// Weight of the features of the coarse network's completed picture, copied texture included,
-    /// against the truth's; needs the weights of a feature network. With it, texture that lies a pixel beside the
-    /// truth's is no longer punished like texture that is wrong. The paper's value and the default
-    /// is 0.
+    /// against the truth's; needs the weights of a feature network. With it, texture that lies a
+    /// pixel beside the truth's is no longer punished like texture that is wrong. The paper's value
+    /// and the default is 0.
     pub coarse_perceptual: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,

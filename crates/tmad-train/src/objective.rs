@@ -58,6 +58,8 @@ pub fn objective(
     } = shard;
     let coarse_terms = |guess: Guess| {
         let coarse = guess.structure.clone();
+        let has_texture = guess.texture.is_some();
+        let whole = guess.whole();
         let (image, mask) = (inputs.image.clone(), inputs.mask.clone());
         let scaled = LossConfig {
             hole: weights.hole * share.hole,
@@ -68,9 +70,10 @@ pub fn objective(
         let mut terms = vec![("reconstruction", value)];
         if weights.log_squared != 0.0 {
             let value = |guess| losses::log_squared(guess, image.clone(), mask.clone());
-            let value = match guess.texture {
-                None => value(coarse),
-                Some(_) => (value(coarse) + value(guess.clone().whole())) * 0.5,
+            let value = if has_texture {
+                (value(coarse) + value(whole.clone())) * 0.5
+            } else {
+                value(coarse)
             };
             terms.push((
                 "log_squared",
@@ -78,7 +81,7 @@ pub fn objective(
             ));
         }
         if let Some(features) = features.filter(|_| weights.coarse_perceptual != 0.0) {
-            let found = select_hole(mask, guess.whole(), image.clone());
+            let found = select_hole(mask, whole, image.clone());
             let value = losses::perceptual(features.taps(found), features.taps(image));
             let weight = weights.coarse_perceptual * share.pictures;
             terms.push(("coarse_perceptual", value * weight));

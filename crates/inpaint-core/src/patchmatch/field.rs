@@ -180,7 +180,8 @@ impl Field {
                     top,
                     width,
                 };
-                // With the widest instructions that the processor has.
+                // With the widest instructions that the processor has: only what is inlined here
+                // is compiled for them.
                 Arch::new().dispatch(
                     #[inline(always)]
                     || scan.run(entries),
