@@ -1,7 +1,7 @@
 //! The nearest-neighbour field: for every patch that touches the hole, the
 //! most similar known patch found so far.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use super::picture::{BYTES, Picture};
@@ -169,6 +169,7 @@ impl Field {
                     return;
                 }
                 let scan = Scan::<P> {
+                    entries,
                     picture,
                     sources,
                     texture,
@@ -180,18 +181,14 @@ impl Field {
                     top,
                     width,
                 };
-                // With the widest instructions that the processor has: only what is inlined here
-                // is compiled for them.
-                Arch::new().dispatch(
-                    #[inline(always)]
-                    || scan.run(entries),
-                );
+                Arch::new().dispatch(scan);
             });
     }
 }
 
 /// One band of [`Field::improve`].
 struct Scan<'a, const P: usize> {
+    entries: &'a mut [Match],
     picture: &'a Picture,
     sources: &'a Sources,
     texture: Option<&'a Texture>,
@@ -205,9 +202,14 @@ struct Scan<'a, const P: usize> {
     width: usize,
 }
 
-impl<const P: usize> Scan<'_, P> {
+/// Run with the widest instructions that the processor has. Only what is inlined is compiled for
+/// them: a closure is not, or only by chance, so every function from here on says so.
+impl<const P: usize> NullaryFnOnce for Scan<'_, P> {
+    type Output = ();
+
     #[inline(always)]
-    fn run(&self, entries: &mut [Match]) {
+    fn call(mut self) {
+        let entries = std::mem::take(&mut self.entries);
         let count = entries.len();
         for step in 0..count {
             let i = if self.backwards {
@@ -243,7 +245,9 @@ impl<const P: usize> Scan<'_, P> {
             entries[i] = best;
         }
     }
+}
 
+impl<const P: usize> Scan<'_, P> {
     /// The entry one row earlier in scan order.
     #[inline(always)]
     fn entry_above(&self, entries: &[Match], i: usize) -> Option<Match> {
