@@ -30,6 +30,10 @@ pub struct CoarseConfig {
     /// enlarged again. A guess is smooth anyway, and each halving makes the network four times
     /// faster and lets it see twice as far. Default 0 (the paper's).
     pub num_halvings: usize,
+    /// Whether the decoder sees the encoder's maps of its scale, too. Of a hole filled by
+    /// [`Prior::PatchMatch`] they tell what fits and what does not, where the bottleneck only
+    /// knows cells of several pixels. Default `false` (the paper's).
+    pub skips: bool,
 }
 
 impl Default for CoarseConfig {
@@ -41,6 +45,7 @@ impl Default for CoarseConfig {
             carafe_channels: 64,
             prior: Prior::None,
             num_halvings: 0,
+            skips: false,
         }
     }
 }
@@ -93,7 +98,8 @@ pub(crate) fn check_count(field: &str, count: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Encoder, dilated residual blocks and CARAFE decoder, without skip connections.
+/// Encoder, dilated residual blocks and CARAFE decoder; with skip connections if
+/// [`CoarseConfig::skips`].
 #[derive(Module, Debug)]
 pub struct Coarse {
     input: Conv2d,
@@ -102,6 +108,7 @@ pub struct Coarse {
     up: Vec<Up>,
     output: Conv2d,
     num_halvings: usize,
+    skips: bool,
 }
 
 impl Coarse {
@@ -122,10 +129,14 @@ impl Coarse {
                 .map(|_| Residual::new(init, bottleneck, config.dilation))
                 .collect(),
             up: (widths.windows(2).rev())
-                .map(|pair| Up::new(init, pair[1], 0, pair[0], 2, config.carafe_channels))
+                .map(|pair| {
+                    let skip = if config.skips { pair[0] } else { 0 };
+                    Up::new(init, pair[1], skip, pair[0], 2, config.carafe_channels)
+                })
                 .collect(),
             output: config.prior.output_layer(init, widths[0]),
             num_halvings: config.num_halvings,
+            skips: config.skips,
         }
     }
 
@@ -151,14 +162,22 @@ impl Coarse {
             x = average_cells(x, 1 << self.num_halvings);
         }
         x = self.input.forward(x);
+        let mut maps = Vec::new();
         for block in &self.down {
+            if self.skips {
+                maps.push(x.clone());
+            }
             x = block.forward(x);
         }
         for block in &self.res {
             x = block.forward(x);
         }
         for block in &self.up {
-            x = block.convolve(block.upsample(x));
+            x = block.upsample(x);
+            if let Some(map) = maps.pop() {
+                x = Tensor::cat(vec![x, map], 1);
+            }
+            x = block.convolve(x);
         }
         x = self.output.forward(x);
         for _ in 0..self.num_halvings {
@@ -224,12 +243,13 @@ mod tests {
     #[test]
     fn a_reduced_scale_fits_all_sizes() {
         let device = Device::flex();
-        for num_halvings in 0..3 {
+        for (num_halvings, skips) in [(0, false), (1, false), (2, false), (0, true), (2, true)] {
             let config = CoarseConfig {
-                widths: vec![4, 4],
+                widths: vec![4, 5, 6],
                 num_residual: 1,
                 carafe_channels: 4,
                 num_halvings,
+                skips,
                 ..CoarseConfig::default()
             };
             let net = Coarse::new(&config, &mut Initializer::new(1, &device));
@@ -269,6 +289,27 @@ mod tests {
         };
         assert_eq!(guess(0.5), guess(0.0));
         assert!(guess(0.0).iter().all(|v| v.is_finite()));
+    }
+
+    /// What the encoder saw reaches the output past a bottleneck that lets nothing through.
+    #[test]
+    fn skips_lead_past_the_bottleneck() {
+        let device = Device::flex();
+        let guess = |skips: bool, brightness: f32| {
+            let config = CoarseConfig {
+                widths: vec![4, 4],
+                num_residual: 1,
+                carafe_channels: 4,
+                skips,
+                ..CoarseConfig::default()
+            };
+            let mut net = Coarse::new(&config, &mut Initializer::new(1, &device));
+            net.down = (net.down.into_iter()).map(Down::silenced).collect();
+            let image = Tensor::full([1, 3, 8, 8], brightness, &device);
+            tensor_values(net.forward(image, Tensor::zeros([1, 1, 8, 8], &device)))
+        };
+        assert_eq!(guess(false, 0.5), guess(false, -0.5));
+        assert_ne!(guess(true, 0.5), guess(true, -0.5));
     }
 
     #[test]

@@ -206,6 +206,13 @@ impl Down {
         }
     }
 
+    /// With zeros as its output, whatever the input.
+    #[cfg(test)]
+    pub fn silenced(mut self) -> Self {
+        self.conv2 = self.conv2.zeroed();
+        self
+    }
+
     /// `[batch, a, height, width]` → `[batch, b, ⌈height/2⌉, ⌈width/2⌉]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.conv2.forward(self.conv1.forward(x))
