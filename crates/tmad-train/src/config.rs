@@ -311,6 +311,9 @@ pub struct LossConfig {
     /// pixel beside the truth's is no longer punished like texture that is wrong. The paper's value
     /// and the default is 0.
     pub coarse_perceptual: f64,
+    /// Weight of the same logarithm for the completed picture, for steps with the patch networks.
+    /// The paper's value and the default is 0.
+    pub completed_log_squared: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,
     /// Which adversarial loss the patches get. Default `patch_distribution`.
@@ -344,6 +347,7 @@ impl Default for LossConfig {
             squared: 0.0,
             log_squared: 0.0,
             coarse_perceptual: 0.0,
+            completed_log_squared: 0.0,
             patch_l1: 1.0,
             adversarial: Adversarial::PatchDistribution,
             patch_adversarial: 0.05,

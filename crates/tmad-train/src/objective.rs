@@ -114,6 +114,12 @@ pub fn objective(
     let start = select_hole(inputs.mask.clone(), seen, inputs.image.clone());
     let truth = model.true_patches(inputs, layout);
     let synthesis = model.synthesise(start, inputs, layout);
+    if weights.completed_log_squared != 0.0 {
+        let (completed, truth) = (synthesis.completed.clone(), inputs.image.clone());
+        let value = losses::log_squared(completed, truth, inputs.mask.clone());
+        let weight = weights.completed_log_squared * share.pictures;
+        terms.push(("completed_log_squared", value * weight));
+    }
     if !layout.cells.is_empty() {
         let patches = synthesis.patches.clone();
         let value = losses::patch_l1(patches.clone(), truth.clone(), weights.squared);

@@ -64,7 +64,9 @@ fn losses() -> LossConfig {
     LossConfig {
         known: 1.0,
         squared: 0.5,
+        log_squared: 0.7,
         coarse_perceptual: 0.1,
+        completed_log_squared: 0.3,
         judge_seams: true,
         judged_windows: Some(6),
         ..LossConfig::default()
@@ -162,7 +164,9 @@ fn detaching_zeroes_exactly_the_patch_losses_gradient_of_the_coarse_network() {
     let names: Vec<_> = detached.terms.iter().map(|(name, _)| *name).collect();
     let all = [
         "reconstruction",
+        "log_squared",
         "coarse_perceptual",
+        "completed_log_squared",
         "patch_l1",
         "perceptual",
         "total_variation",
