@@ -87,6 +87,15 @@ fn a_folder_of_pictures_becomes_weights() {
     );
     assert!(full.len() > half.len() * 19 / 10);
     folder.succeeds(&format!("{run} half.safetensors"));
+    let mix = format!("export {checkpoint} -o mixed.safetensors --mix full.safetensors");
+    folder.succeeds(&format!("{mix} --share 0.3"));
+    folder.succeeds(&format!("{run} mixed.safetensors"));
+    folder.fails(&format!("{mix} --share 1.3"), 2, &["from 0 to 1"]);
+    folder.fails(
+        &format!("export {checkpoint} -o mixed.safetensors --mix photo.png"),
+        1,
+        &["photo.png"],
+    );
     folder
         .tmad("info --weights half.safetensors")
         .assert()

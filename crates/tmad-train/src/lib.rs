@@ -23,6 +23,6 @@ mod trainer;
 mod validation;
 mod weights_file;
 
-pub use export::export;
+pub use export::{Mix, export};
 pub use run::{Ending, Event, Summary, TrainError, TrainOptions};
 pub use trainer::train;

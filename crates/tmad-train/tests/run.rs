@@ -15,7 +15,9 @@ use std::time::Duration;
 use tmad::model::Model;
 use tmad::weights::{Precision, WeightsFile, to_bytes};
 use tmad_train::config::{DataConfig, Networks, StageConfig, TrainConfig};
-use tmad_train::{Ending, Event, Summary, TrainError, TrainOptions, checkpoint, export, train};
+use tmad_train::{
+    Ending, Event, Mix, Summary, TrainError, TrainOptions, checkpoint, export, train,
+};
 
 fn stage(networks: Networks, iterations: u64) -> StageConfig {
     StageConfig {
@@ -212,6 +214,16 @@ fn several_workers_train_as_one() {
     assert!(relative > 0.0, "the sums are added up in another order");
 }
 
+/// One tensor out of a file of f32 weights.
+fn output_weights(bytes: &[u8]) -> Vec<f32> {
+    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+    let tensor = file.tensor("backbone.output.weight").unwrap();
+    let values = tensor.data().chunks_exact(4);
+    values
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect()
+}
+
 /// The run says, and its weights remember, which network the perceptual loss had.
 #[test]
 fn the_perceptual_loss_is_used_when_its_weights_are_given() {
@@ -224,7 +236,8 @@ fn the_perceptual_loss_is_used_when_its_weights_are_given() {
     let is_warning = |event: &Event| matches!(event, Event::Warning { message } if message.contains("perceptual loss is left out"));
     let (without, events) = run(&options(folder.path(), "without", config()), None).unwrap();
     assert!(events.iter().any(is_warning), "{events:?}");
-    let without = std::fs::read(without.weights).unwrap();
+    let weights_without = without.weights;
+    let without = std::fs::read(&weights_without).unwrap();
     assert_eq!(metadata(&without)["perceptual"], "none");
 
     let mut options = TrainOptions {
@@ -233,8 +246,26 @@ fn the_perceptual_loss_is_used_when_its_weights_are_given() {
     };
     let (with, events) = run(&options, Some(0)).unwrap();
     assert!(!events.iter().any(is_warning), "{events:?}");
-    let exported = export(&with.checkpoint, Precision::F16).unwrap();
+    let exported = export(&with.checkpoint, Precision::F16, None).unwrap();
     assert_eq!(metadata(&exported)["perceptual"], "squeezenet1_1");
+
+    // Both together, weighted.
+    let mixed = |share| {
+        let file = weights_without.as_path();
+        let mix = Mix { file, share };
+        let bytes = export(&with.checkpoint, Precision::F32, Some(&mix)).unwrap();
+        assert!(metadata(&bytes)["mixed_with"].contains("weights.safetensors"));
+        output_weights(&bytes)
+    };
+    let [first, mixed] = [0.0, 0.25].map(mixed);
+    let second = output_weights(&without);
+    assert_ne!(first, second);
+    for ((a, b), found) in first.iter().zip(&second).zip(mixed) {
+        assert!(
+            (0.75 * a + 0.25 * b - found).abs() < 1e-6,
+            "{a} {b} {found}"
+        );
+    }
 
     // A run that had it does not go on without, unless it is told to.
     options.resume = true;
@@ -245,14 +276,10 @@ fn the_perceptual_loss_is_used_when_its_weights_are_given() {
     let (with, _) = run(&options, None).unwrap();
     let with = std::fs::read(with.weights).unwrap();
     assert_eq!(metadata(&with)["perceptual"], "squeezenet1_1");
-    let tensors = |bytes: &[u8]| {
-        let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
-        file.tensor("backbone.output.weight")
-            .unwrap()
-            .data()
-            .to_vec()
-    };
-    assert!(tensors(&with) != tensors(&without), "the loss does nothing");
+    assert!(
+        output_weights(&with) != output_weights(&without),
+        "the loss does nothing"
+    );
 }
 
 #[test]

@@ -6,10 +6,12 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use tmad::weights::Precision;
+use tmad_train::Mix;
 
 const EXAMPLES: &str = "\
-Example:
-  tmad export run/checkpoints/step-00020000 -o tmad.safetensors --precision f16";
+Examples:
+  tmad export run/checkpoints/step-00020000 -o tmad.safetensors --precision f16
+  tmad export run/checkpoints/step-00020000 -o tmad.safetensors --mix before.safetensors --share 0.25";
 
 /// Options of `tmad export`.
 #[derive(Debug, Args)]
@@ -23,6 +25,20 @@ pub struct ExportArgs {
     /// f16 is half the size; the difference cannot be seen
     #[arg(long, value_enum, default_value_t = Format::F16)]
     precision: Format,
+    /// Average with these weights of the same networks: of two runs of which one started from
+    /// the other, the average is often better than either
+    #[arg(long, value_name = "WEIGHTS")]
+    mix: Option<PathBuf>,
+    /// Part of the average that --mix gets, from 0 to 1
+    #[arg(long, value_name = "S", default_value_t = 0.5, requires = "mix", value_parser = share)]
+    share: f64,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a number from 0 to 1 is needed".to_owned()),
+    }
 }
 
 /// Number formats of weights.
@@ -52,7 +68,11 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Result<()> {
         let name = args.checkpoint.display();
         bail!("{name} is no folder; give one of RUN/checkpoints, such as run/checkpoints/step-…");
     }
-    let bytes = tmad_train::export(&args.checkpoint, args.precision.into())?;
+    let mix = args.mix.as_deref().map(|file| Mix {
+        file,
+        share: args.share,
+    });
+    let bytes = tmad_train::export(&args.checkpoint, args.precision.into(), mix.as_ref())?;
     write_file(&args.output, &bytes)?;
     terminal.note(format_args!(
         "{}: {:.1} MB",

@@ -242,6 +242,7 @@ fn all_switches_run() {
 #[test]
 fn tiles_fit_all_sizes_and_masks() {
     let mut config = tiny::config();
+    config.coarse.skips = true;
     config.synthesis.tile_cells = 2;
     config.synthesis.candidate_detail = true;
     config.synthesis.detail_margin_px = 8;
