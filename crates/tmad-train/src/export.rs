@@ -4,7 +4,6 @@ use crate::run::TrainError;
 use crate::run_folder::{RunFolder, metadata};
 use crate::weights_file::read_weights;
 use crate::{checkpoint, ema};
-use burn::module::Module;
 use burn::tensor::Device;
 use std::path::Path;
 use tmad::model::Model;
@@ -31,11 +30,12 @@ pub struct Mix<'a> {
 pub fn export(path: &Path, precision: Precision, mix: Option<&Mix>) -> Result<Vec<u8>, TrainError> {
     let run = path.parent().and_then(Path::parent).unwrap_or(path);
     let config = RunFolder::open(run, true)?.read_config()?;
-    let trained = Model::new(&config.model, config.seed, &Device::flex().autodiff());
-    let mut average = checkpoint::load_average(path, trained.valid())?;
+    let model = Model::new(&config.model, config.seed, &Device::flex());
+    let mut average = checkpoint::load_average(path, model)?;
     let mut metadata = metadata(&config, &checkpoint::record(path)?)?;
     if let Some(Mix { file, share }) = mix {
-        let other = read_weights(file, |weights| weights.load(trained))?;
+        // A clone, since parameters find each other by their ids.
+        let other = read_weights(file, |weights| weights.load(average.clone()))?;
         average = ema::update(average, &other, 1.0 - share);
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         metadata.insert("mixed_with".to_owned(), format!("{share} of {name}"));
