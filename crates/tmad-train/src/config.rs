@@ -311,8 +311,8 @@ pub struct LossConfig {
     /// pixel beside the truth's is no longer punished like texture that is wrong. The paper's value
     /// and the default is 0.
     pub coarse_perceptual: f64,
-    /// Weight of the same logarithm for the completed picture, for steps with the patch networks.
-    /// The paper's value and the default is 0.
+    /// Weight of the logarithm of [`Self::log_squared`] for the completed picture, in steps with the
+    /// patch networks. The paper's value and the default is 0.
     pub completed_log_squared: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 /// Moves `average` a step towards `model`: average ← decay·average + (1 − decay)·model.
 ///
-/// `average` is a clone of `model` (same parameter ids) on the same device without autodiff; parameters
-/// with other ids stay as they are.
+/// `average` is a clone of `model` (same parameter ids) on the same device without autodiff;
+/// parameters with other ids stay as they are.
 pub fn update<M: Module>(average: M, model: &M, decay: f64) -> M {
     let mut current = Collector::default();
     model.visit(&mut current);
