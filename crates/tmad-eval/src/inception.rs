@@ -11,7 +11,7 @@ use inpaint_core::RgbImage;
 use serde::{Deserialize, Serialize};
 use tmad::tensors::tensor_values;
 use tmad::weights::WeightsFile;
-use tmad_ops::Conv2dOptions;
+use tmad_ops::{Conv2dOptions, MaxPool};
 
 use crate::EvalError;
 use crate::files::read;
@@ -211,7 +211,12 @@ fn chain(convs: &[Conv], x: Tensor<4>) -> Tensor<4> {
 }
 
 fn halved(x: Tensor<4>) -> Tensor<4> {
-    max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]))
+    let windows = MaxPool {
+        side: 3,
+        stride: 2,
+        ceil_mode: false,
+    };
+    tmad_ops::max_pool(x, windows)
 }
 
 /// Averages of 3×3 pixels that leave out what lies outside.

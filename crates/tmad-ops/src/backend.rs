@@ -2,17 +2,19 @@
 // Burn deprecates its LibTorch backend, which is still the fastest trainer on NVIDIA cards.
 #![cfg_attr(feature = "libtorch", allow(deprecated))]
 
-use crate::{Conv2dOptions, KeptWeights};
+use crate::{Conv2dOptions, KeptWeights, MaxPool};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, backend_extension};
+use burn::backend::{Autodiff, Backend, TensorMetadata, backend_extension};
+use burn::tensor::{IntDType, TensorData};
 use std::fmt::Debug;
 
 /// Forward operations, dispatched on the tensors' device. Arguments as in [`crate::conv2d_fused`],
-/// [`crate::carafe`], [`crate::matmul_bt`], [`crate::square_sums`] and [`crate::box_means`].
+/// [`crate::carafe`], [`crate::matmul_bt`], [`crate::square_sums`], [`crate::box_means`] and
+/// [`crate::max_pool`].
 #[backend_extension(Flex, LibTorch: cfg(feature = "libtorch"), Autodiff)]
 pub trait TmadOps: Backend {
     fn conv2d(
@@ -48,6 +50,15 @@ pub trait TmadOps: Backend {
             Self::avg_pool2d(x, sides, [1; 2], padding, false, false)
         };
         along(along(x, [side, 1]), [1, side])
+    }
+
+    fn max_pool(x: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self> {
+        let MaxPool {
+            side,
+            stride,
+            ceil_mode,
+        } = pool;
+        Self::max_pool2d(x, [side; 2], [stride; 2], [0; 2], [1; 2], ceil_mode)
     }
 }
 
@@ -87,6 +98,48 @@ pub trait TrainableOps: TmadOps {
         grad: FloatTensor<Self>,
         needs_grad: [bool; 2],
     ) -> [Option<FloatTensor<Self>>; 2];
+
+    fn max_pool_backward(
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        pool: MaxPool,
+    ) -> FloatTensor<Self> {
+        let MaxPool {
+            side,
+            stride,
+            ceil_mode,
+        } = pool;
+        let ([side, stride], none, ones) = ([[side; 2], [stride; 2]], [0; 2], [1; 2]);
+        let places = Self::max_pool2d_with_indices(
+            x.clone(),
+            side,
+            stride,
+            none,
+            ones,
+            ceil_mode,
+            IntDType::I64,
+        )
+        .indices;
+        Self::max_pool2d_with_indices_backward(x, side, stride, none, ones, ceil_mode, grad, places)
+            .x_grad
+    }
+
+    /// The means' gradients, each divided among its pixels: a pixel lies in the boxes of those
+    /// that lie in its own.
+    fn box_means_backward(grad: FloatTensor<Self>, side: usize) -> FloatTensor<Self> {
+        let [.., height, width]: [usize; 4] = grad.shape().dims();
+        let inside = |at: usize, limit: usize| {
+            ((at + side / 2 + 1).min(limit) - at.saturating_sub(side / 2)) as f32
+        };
+        let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+        let sizes = pixels
+            .map(|(y, x)| inside(y, height) * inside(x, width))
+            .collect();
+        let sizes = TensorData::new(sizes, [1, 1, height, width]);
+        let sizes = Self::float_from_data(sizes, &grad.device());
+        let shares = Self::float_div(grad, sizes.clone());
+        Self::float_mul(Self::box_means(shares, side), sizes)
+    }
 }
 
 #[derive(Debug)]
@@ -123,6 +176,34 @@ impl<B: TrainableOps> Backward<B, 2> for CarafeBackward {
                 grads.register::<B>(parent.id, grad);
             }
         }
+    }
+}
+
+#[derive(Debug)]
+struct BoxMeansBackward;
+
+impl<B: TrainableOps> Backward<B, 1> for BoxMeansBackward {
+    /// The boxes' side.
+    type State = usize;
+
+    fn backward(self, ops: Ops<usize, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+            B::box_means_backward(grad, ops.state)
+        });
+    }
+}
+
+#[derive(Debug)]
+struct MaxPoolBackward;
+
+impl<B: TrainableOps> Backward<B, 1> for MaxPoolBackward {
+    type State = (FloatTensor<B>, MaxPool);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (x, pool) = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+            B::max_pool_backward(x, grad, pool)
+        });
     }
 }
 
@@ -203,6 +284,34 @@ impl<B: TrainableOps, C: CheckpointStrategy> TmadOps for Autodiff<B, C> {
                 prep.finish(state, y)
             }
             OpsKind::UnTracked(prep) => prep.finish(B::carafe(x, logits)),
+        }
+    }
+    fn box_means(x: FloatTensor<Self>, side: usize) -> FloatTensor<Self> {
+        let node = x.node();
+        let means = B::box_means(x.into_primitive(), side);
+        match BoxMeansBackward
+            .prepare::<C>([node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish(side, means),
+            OpsKind::UnTracked(prep) => prep.finish(means),
+        }
+    }
+
+    fn max_pool(x: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self> {
+        let node = x.node();
+        let x = x.into_primitive();
+        match MaxPoolBackward
+            .prepare::<C>([node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => {
+                let largest = B::max_pool(x.clone(), pool);
+                prep.finish((x, pool), largest)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::max_pool(x, pool)),
         }
     }
 }

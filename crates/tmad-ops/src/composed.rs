@@ -1,10 +1,10 @@
 //! The operations composed of Burn's own: slow, plain, differentiable on every device.
 
-use crate::{CARAFE_KERNEL, CARAFE_TAPS, Conv2dOptions};
+use crate::{CARAFE_KERNEL, CARAFE_TAPS, Conv2dOptions, MaxPool};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{leaky_relu, softmax};
-use burn::tensor::module::{avg_pool2d, conv2d as burn_conv2d, unfold4d};
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, UnfoldOptions};
+use burn::tensor::module::{avg_pool2d, conv2d as burn_conv2d, max_pool2d, unfold4d};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions, UnfoldOptions};
 
 /// See [`crate::conv2d`].
 pub fn conv2d(
@@ -52,6 +52,14 @@ pub fn box_means(x: Tensor<4>, side: usize) -> Tensor<4> {
         avg_pool2d(x, options)
     };
     along(along(x, [side, 1]), [1, side])
+}
+
+/// See [`crate::max_pool`].
+pub fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
+    let options = MaxPoolOptions::new([pool.side; 2])
+        .with_stride([pool.stride; 2])
+        .with_ceil_mode(pool.ceil_mode);
+    max_pool2d(x, options)
 }
 
 /// See [`crate::carafe`].

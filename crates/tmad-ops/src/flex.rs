@@ -2,7 +2,7 @@
 
 use crate::backend::{TmadOps, TrainableOps};
 use crate::kernels::{self, Activation, CarafeShape, Conv2dShape, Weights, filled};
-use crate::{Conv2dOptions, KeptWeights};
+use crate::{Conv2dOptions, KeptWeights, MaxPool};
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, TensorData};
@@ -174,6 +174,17 @@ impl TmadOps for Flex {
         });
         tensor(means, dims::<4>(&x))
     }
+
+    fn max_pool(x: FlexTensor, pool: MaxPool) -> FlexTensor {
+        let x = x.to_contiguous();
+        let [batch, channels, height, width] = dims(&x);
+        let [out_height, out_width] = [height, width].map(|side| pool.output_size(side));
+        let shape = [batch * channels, height, width];
+        let largest = filled(batch * channels * out_height * out_width, |out| {
+            kernels::max_pool(shape, pool, values(&x), out)
+        });
+        tensor(largest, [batch, channels, out_height, out_width])
+    }
 }
 
 impl TrainableOps for Flex {
@@ -300,6 +311,14 @@ impl TrainableOps for Flex {
                 tensor(grad, logits_dims)
             }),
         ]
+    }
+    fn max_pool_backward(x: FlexTensor, grad: FlexTensor, pool: MaxPool) -> FlexTensor {
+        let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
+        let [batch, channels, height, width] = dims(&x);
+        let shape = [batch * channels, height, width];
+        let mut grad_x = vec![0.0; values(&x).len()];
+        kernels::max_pool_backward(shape, pool, values(&x), values(&grad), &mut grad_x);
+        tensor(grad_x, [batch, channels, height, width])
     }
 }
 

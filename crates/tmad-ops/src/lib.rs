@@ -1,8 +1,8 @@
-//! The two operations that T-MAD's networks spend their time in, as functions on Burn tensors:
-//! [`conv2d`] with fused bias, residual sum and leaky ReLU, and [`carafe`], content-aware
-//! upsampling.
+//! The operations that T-MAD's networks spend their time in, as functions on Burn tensors:
+//! [`conv2d`] with fused bias, residual sum and leaky ReLU, [`carafe`], content-aware upsampling,
+//! and smaller ones.
 //!
-//! On the Flex (CPU) and LibTorch devices both run on hand-written forward and backward
+//! On the Flex (CPU) and LibTorch devices they run on hand-written forward and backward
 //! implementations, registered through Burn's backend extension. Every other device takes the
 //! plain composition of Burn operations in [`composed`], which is also what the tests compare
 //! the kernels with.
@@ -188,6 +188,23 @@ pub fn box_means(x: Tensor<4>, side: usize) -> Tensor<4> {
     Tensor::from_dispatch(means)
 }
 
+/// Largest values of windows; where gradients go to one of several, it is the first.
+///
+/// # Shapes
+///
+/// `x` is `[batch, channels, height, width]`, the result has [`MaxPool::output_size`] of both
+/// sides.
+///
+/// # Panics
+///
+/// As [`MaxPool::output_size`].
+pub fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
+    if !has_kernels(&x.device()) {
+        return composed::max_pool(x, pool);
+    }
+    Tensor::from_dispatch(<Dispatch as TmadOps>::max_pool(x.into_dispatch(), pool))
+}
+
 /// Whether tensors of this device lie in the program's memory and need no gradients, so that
 /// their values can be read and written directly.
 pub fn is_plain_memory(device: &Device) -> bool {
@@ -195,7 +212,7 @@ pub fn is_plain_memory(device: &Device) -> bool {
 }
 
 pub use kept::KeptWeights;
-pub use kernels::CARAFE_TAPS;
+pub use kernels::{CARAFE_TAPS, MaxPool};
 
 /// Side of CARAFE's reassembly window.
 pub const CARAFE_KERNEL: usize = 5;

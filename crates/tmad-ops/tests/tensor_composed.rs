@@ -7,7 +7,10 @@ mod tensors;
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 use tensors::{assert_close, autodiff, device, tensor, values};
-use tmad_ops::{CARAFE_TAPS, Conv2dOptions, KeptWeights, carafe, composed, conv2d, conv2d_fused};
+use tmad_ops::{
+    CARAFE_TAPS, Conv2dOptions, KeptWeights, MaxPool, box_means, carafe, composed, conv2d,
+    conv2d_fused, max_pool,
+};
 
 /// Both sides sum up to 2·17·29·31 products of f32 in their own order; the Winograd transforms
 /// lose a few bits more. Relative to the largest value.
@@ -172,6 +175,13 @@ fn run_carafe(x: [usize; 4], carafe: fn(Tensor<4>, Tensor<4>) -> Tensor<4>) -> R
     )
 }
 
+fn run_unary(x: [usize; 4], operation: impl Fn(Tensor<4>) -> Tensor<4>) -> Results {
+    let x = random_tensor(x, 9).require_grad();
+    let y = operation(x.clone());
+    let grads = (y.clone() * random_tensor(y.dims(), 10)).sum().backward();
+    (values(y), [x.grad(&grads).map(values), None, None, None])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
 
@@ -191,6 +201,27 @@ proptest! {
     fn carafes_agree(batch in 1..3usize, channels in 1..10usize, height in 1..12usize, width in 1..20usize) {
         let x = [batch, channels, height, width];
         compare(run_carafe(x, carafe), run_carafe(x, composed::carafe), &[true, true, false, false]);
+    }
+
+    /// Boxes larger than the picture among them.
+    #[test]
+    fn box_means_agree(batch in 1..3usize, height in 1..30usize, width in 1..30usize, reach in 0..12usize) {
+        let (x, side) = ([batch, 3, height, width], 2 * reach + 1);
+        let expected = run_unary(x, |x| composed::box_means(x, side));
+        compare(run_unary(x, |x| box_means(x, side)), expected, &[true, false, false, false]);
+    }
+
+    #[test]
+    fn max_pools_agree(
+        batch in 1..3usize,
+        height in 3..30usize,
+        width in 3..30usize,
+        side in 2..4usize,
+        ceil_mode in any::<bool>(),
+    ) {
+        let (x, pool) = ([batch, 5, height, width], MaxPool { side, stride: 2, ceil_mode });
+        let expected = run_unary(x, |x| composed::max_pool(x, pool));
+        compare(run_unary(x, |x| max_pool(x, pool)), expected, &[true, false, false, false]);
     }
 }
 

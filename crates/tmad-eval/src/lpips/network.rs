@@ -1,12 +1,10 @@
 //! The classifiers in whose features LPIPS compares.
 
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use tmad::perceptual::{SqueezeNet, TAP_CHANNELS, Tap, imagenet_normalized};
 use tmad::weights::{WeightsError, WeightsFile};
-use tmad_ops::Conv2dOptions;
+use tmad_ops::{Conv2dOptions, MaxPool};
 
 use crate::metric::Metric;
 use crate::tensors_by_name::values_in;
@@ -208,8 +206,12 @@ impl Backbone {
         for layer in *layers {
             match *layer {
                 Layer::Pool { kernel } => {
-                    let options = MaxPoolOptions::new([kernel; 2]).with_stride([2, 2]);
-                    x = max_pool2d(x, options);
+                    let windows = MaxPool {
+                        side: kernel,
+                        stride: 2,
+                        ceil_mode: false,
+                    };
+                    x = tmad_ops::max_pool(x, windows);
                 }
                 Layer::Conv {
                     stride,

@@ -1,5 +1,5 @@
-//! CPU kernels on plain slices: convolution with its gradients, CARAFE, matrix products and box
-//! means.
+//! CPU kernels on plain slices: convolution with its gradients, CARAFE, matrix products, max
+//! pooling and box means.
 //!
 //! Tensors are contiguous NCHW f32. Every function checks the lengths of its slices and
 //! panics on a mismatch. Results do not depend on the number of threads.
@@ -16,6 +16,7 @@ mod layout;
 mod matmul;
 mod panels;
 mod plan;
+mod pool;
 pub mod reference;
 mod scratch;
 mod shape;
@@ -32,8 +33,9 @@ pub use carafe::{
 };
 pub use conv2d::{Algorithm, conv2d, conv2d_backward_input, conv2d_backward_weight, conv2d_with};
 pub use matmul::{matmul, matmul_bt, square_sums};
+pub use pool::{max_pool, max_pool_backward};
 pub use scratch::Output;
 pub(crate) use scratch::filled;
-pub use shape::{Activation, CARAFE_TAPS, CarafeShape, Conv2dShape, Record, recording};
+pub use shape::{Activation, CARAFE_TAPS, CarafeShape, Conv2dShape, MaxPool, Record, recording};
 pub use simd::Level;
 pub use weights::{PackedWeights, WeightPanels, Weights};

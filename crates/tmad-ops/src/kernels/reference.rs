@@ -2,7 +2,7 @@
 //!
 //! Sums are kept in f64, so a difference to a fast kernel is that kernel's rounding.
 
-use super::shape::{Activation, CARAFE_TAPS, CarafeShape, Conv2dShape};
+use super::shape::{Activation, CARAFE_TAPS, CarafeShape, Conv2dShape, MaxPool};
 
 /// Calls `visit(out, x, weight)` with the index of every product of the convolution.
 fn for_each_product(shape: &Conv2dShape, mut visit: impl FnMut(usize, usize, usize)) {
@@ -55,6 +55,47 @@ pub fn box_means([planes, height, width]: [usize; 3], side: usize, x: &[f32]) ->
         }
     }
     means
+}
+
+/// Calls `visit(out, place)` with the place of every window's largest value, the first of several.
+fn for_each_largest(
+    [planes, height, width]: [usize; 3],
+    pool: MaxPool,
+    x: &[f32],
+    mut visit: impl FnMut(usize, usize),
+) {
+    let [rows, columns] = [height, width].map(|side| pool.output_size(side));
+    for out in 0..planes * rows * columns {
+        let (plane, top) = (out / (rows * columns), out / columns % rows * pool.stride);
+        let left = out % columns * pool.stride;
+        let places = (0..pool.side * pool.side)
+            .map(|at| (top + at / pool.side, left + at % pool.side))
+            .filter(|&(y, x)| y < height && x < width)
+            .map(|(y, x)| (plane * height + y) * width + x);
+        let larger = |a: usize, b: usize| if x[b] > x[a] { b } else { a };
+        visit(out, places.reduce(larger).expect("no window is empty"));
+    }
+}
+
+/// See [`max_pool`](fn@super::max_pool).
+pub fn max_pool(shape: [usize; 3], pool: MaxPool, x: &[f32]) -> Vec<f64> {
+    let mut largest = Vec::new();
+    for_each_largest(shape, pool, x, |_, place| largest.push(f64::from(x[place])));
+    largest
+}
+
+/// See [`max_pool_backward`](fn@super::max_pool_backward).
+pub fn max_pool_backward(
+    shape: [usize; 3],
+    pool: MaxPool,
+    x: &[f32],
+    grad_out: &[f32],
+) -> Vec<f64> {
+    let mut grad_x = vec![0.0; x.len()];
+    for_each_largest(shape, pool, x, |out, place| {
+        grad_x[place] += f64::from(grad_out[out]);
+    });
+    grad_x
 }
 
 /// `act(conv(x, weight) + bias + residual)`; see [`conv2d`](fn@super::conv2d).

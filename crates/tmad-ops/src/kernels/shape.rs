@@ -1,6 +1,7 @@
 //! Sizes of a convolution and what happens to its result before it is stored.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 /// What the kernels were asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -168,6 +169,46 @@ impl CarafeShape {
     /// Elements of the kernels, `[batch, 25, 2·height, 2·width]`.
     pub fn kernels_len(&self) -> usize {
         4 * self.batch * CARAFE_TAPS * self.height * self.width
+    }
+}
+
+/// Square windows of which a max pooling takes the largest value; without padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxPool {
+    /// Side of a window, in pixels.
+    pub side: usize,
+    /// Step between windows, in both directions; at least 1 and at most `side`.
+    pub stride: usize,
+    /// Whether a last window that reaches beyond the picture counts, too.
+    pub ceil_mode: bool,
+}
+
+impl MaxPool {
+    /// Number of windows along an axis of `input` pixels.
+    ///
+    /// # Panics
+    ///
+    /// If there is no window, or windows would leave pixels out.
+    pub fn output_size(self, input: usize) -> usize {
+        let Self { side, stride, .. } = self;
+        assert!(
+            (1..=side).contains(&stride),
+            "windows of {side} px every {stride} px"
+        );
+        let fits = if self.ceil_mode { 1 } else { side };
+        assert!(input >= fits, "no window of {side} px in {input} px");
+        let steps = input.saturating_sub(side);
+        1 + if self.ceil_mode {
+            steps.div_ceil(stride)
+        } else {
+            steps / stride
+        }
+    }
+
+    /// Pixels of window `index` along an axis of `input` pixels.
+    pub(crate) fn window(self, index: usize, input: usize) -> Range<usize> {
+        let start = index * self.stride;
+        start..(start + self.side).min(input)
     }
 }
 

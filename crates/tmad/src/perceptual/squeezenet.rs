@@ -3,11 +3,9 @@
 use super::imagenet_normalized;
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::random::Random;
-use tmad_ops::Conv2dOptions;
+use tmad_ops::{Conv2dOptions, MaxPool};
 
 /// Number of feature maps that [`SqueezeNet::taps`] returns.
 pub const NUM_TAPS: usize = 7;
@@ -145,10 +143,12 @@ impl SqueezeNet {
 }
 
 fn pooled(x: Tensor<4>) -> Tensor<4> {
-    let options = MaxPoolOptions::new([3, 3])
-        .with_stride([2, 2])
-        .with_ceil_mode(true);
-    max_pool2d(x, options)
+    let windows = MaxPool {
+        side: 3,
+        stride: 2,
+        ceil_mode: true,
+    };
+    tmad_ops::max_pool(x, windows)
 }
 
 #[derive(Debug, Clone)]

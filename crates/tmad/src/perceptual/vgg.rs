@@ -3,10 +3,8 @@
 use super::imagenet_normalized;
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
-use tmad_ops::Conv2dOptions;
+use tmad_ops::{Conv2dOptions, MaxPool};
 
 /// Torchvision's numbers of the convolutions up to conv5_3.
 const CONVS: [usize; 15] = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32];
@@ -85,12 +83,17 @@ impl Vgg19 {
             dilation: 1,
             negative_slope: None,
         };
+        let windows = MaxPool {
+            side: 2,
+            stride: 2,
+            ceil_mode: false,
+        };
         let mut taps = Vec::with_capacity(TAPS.len());
         let mut x = imagenet_normalized(x);
         let mut last = None;
         for (layer, (weight, bias)) in CONVS.iter().zip(&self.convs) {
             if last.is_some_and(|last| POOLS.iter().any(|p| (last..*layer).contains(p))) {
-                x = max_pool2d(x, MaxPoolOptions::new([2, 2]).with_stride([2, 2]));
+                x = tmad_ops::max_pool(x, windows);
             }
             last = Some(*layer);
             let linear = tmad_ops::conv2d(x, weight.clone(), bias.clone(), options);
