@@ -188,7 +188,8 @@ pub fn box_means(x: Tensor<4>, side: usize) -> Tensor<4> {
     Tensor::from_dispatch(means)
 }
 
-/// Largest values of windows; where gradients go to one of several, it is the first.
+/// Max pooling: the largest value of every window. Its gradient goes to one of several largest
+/// values, by the kernels to the first.
 ///
 /// # Shapes
 ///

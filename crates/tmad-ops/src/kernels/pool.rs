@@ -1,37 +1,25 @@
 //! Largest values of windows, and where their gradient goes.
 
-use super::scratch::{Output, SharedMut, for_each_task, with_scratch};
+use super::scratch::with_scratch;
 use super::shape::{MaxPool, check_len};
+use rayon::prelude::*;
 use std::ops::Range;
-
-/// Comparisons, and a place in memory, of one value of a window.
-const FLOPS: usize = 4;
 
 /// Largest values of the windows of `planes` pictures of `height` × `width`; a window with a NaN
 /// has a NaN.
 ///
 /// # Panics
 /// If a slice has another length than its shape, or a picture has no window.
-pub fn max_pool<'a>(
-    [planes, height, width]: [usize; 3],
-    pool: MaxPool,
-    x: &[f32],
-    out: impl Into<Output<'a>>,
-) {
-    let mut out = out.into();
+pub fn max_pool([planes, height, width]: [usize; 3], pool: MaxPool, x: &[f32], out: &mut [f32]) {
     let [out_height, out_width] = [height, width].map(|side| pool.output_size(side));
     check_len("x", x.len(), planes * height * width);
     check_len("out", out.len(), planes * out_height * out_width);
-    let shared = out.shared();
-    for_each_task(planes, flops(out.len(), pool), |plane| {
-        let x = &x[plane * height * width..][..height * width];
-        // SAFETY: tasks write different planes of the output.
-        let out = unsafe {
-            let len = out_height * out_width;
-            std::slice::from_raw_parts_mut(shared.get().add(plane * len), len)
-        };
+    let out = out.par_chunks_exact_mut(out_height * out_width);
+    let each_plane = out.zip(x.par_chunks_exact(height * width));
+    each_plane.for_each(|(out, x)| {
         with_scratch(width, |largest| {
             for (oy, out) in out.chunks_exact_mut(out_width).enumerate() {
+                // Along columns first: whole rows are compared at once, where windows overlap.
                 largest.fill(f32::NEG_INFINITY);
                 for y in pool.window(oy, height) {
                     let row = &x[y * width..][..width];
@@ -64,19 +52,16 @@ pub fn max_pool_backward(
     check_len("x", x.len(), planes * height * width);
     check_len("grad_out", grad_out.len(), planes * out_height * out_width);
     check_len("grad_x", grad_x.len(), x.len());
-    let shared = SharedMut::new(grad_x);
-    for_each_task(planes, flops(grad_out.len(), pool), |plane| {
-        let len = height * width;
-        let x = &x[plane * len..][..len];
-        // SAFETY: tasks write different planes of the gradient.
-        let grad_x = unsafe { std::slice::from_raw_parts_mut(shared.get().add(plane * len), len) };
+    let grad_x = grad_x.par_chunks_exact_mut(height * width);
+    let each_plane = grad_x
+        .zip(x.par_chunks_exact(height * width))
+        .zip(grad_out.par_chunks_exact(out_height * out_width));
+    each_plane.for_each(|((grad_x, x), grad_out)| {
         grad_x.fill(0.0);
-        let grad_out = &grad_out[plane * out_height * out_width..];
-        for oy in 0..out_height {
-            for ox in 0..out_width {
-                let (rows, columns) = (pool.window(oy, height), pool.window(ox, width));
-                grad_x[place_of_largest(x, width, rows, columns)] += grad_out[oy * out_width + ox];
-            }
+        for (window, grad) in grad_out.iter().enumerate() {
+            let (oy, ox) = (window / out_width, window % out_width);
+            let (rows, columns) = (pool.window(oy, height), pool.window(ox, width));
+            grad_x[place_of_largest(x, width, rows, columns)] += grad;
         }
     });
 }
@@ -98,8 +83,4 @@ fn place_of_largest(x: &[f32], width: usize, rows: Range<usize>, columns: Range<
 /// The larger of two values; NaN if one is.
 fn larger(a: f32, b: f32) -> f32 {
     if b > a || b.is_nan() { b } else { a }
-}
-
-fn flops(num_windows: usize, pool: MaxPool) -> u64 {
-    (num_windows * pool.side * pool.side * FLOPS) as u64
 }
