@@ -191,6 +191,11 @@ pub fn list(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// Whether a folder looks like a checkpoint; it may still be damaged.
+pub fn is_checkpoint(path: &Path) -> bool {
+    path.join(RECORD).is_file()
+}
+
 /// What a checkpoint says about itself, without loading it.
 ///
 /// # Errors

@@ -28,6 +28,16 @@ pub struct Mix<'a> {
 /// [`TrainError`] if the checkpoint, or the configuration of its run, is missing or damaged, or
 /// the other file is no weights of the same networks.
 pub fn export(path: &Path, precision: Precision, mix: Option<&Mix>) -> Result<Vec<u8>, TrainError> {
+    let unusable = |reason: String| TrainError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    if !checkpoint::is_checkpoint(path) {
+        let reason = "this is no checkpoint; name a folder like run/checkpoints/step-000002000";
+        return Err(unusable(reason.to_owned()));
+    }
+    // From within a run's folder, too, its place is known.
+    let path = &std::path::absolute(path).map_err(|e| unusable(e.to_string()))?;
     let run = path.parent().and_then(Path::parent).unwrap_or(path);
     let config = RunFolder::open(run, true)?.read_config()?;
     let model = Model::new(&config.model, config.seed, &Device::flex());

@@ -242,6 +242,8 @@ fn the_perceptual_loss_is_used_when_its_weights_are_given() {
     let (with, events) = run(&options, Some(0)).unwrap();
     assert!(!events.iter().any(is_warning), "{events:?}");
     let exported = export(&with.checkpoint, Precision::F16, None).unwrap();
+    let error = export(with.checkpoint.parent().unwrap(), Precision::F16, None).unwrap_err();
+    assert!(error.to_string().contains("no checkpoint"), "{error}");
     assert_eq!(metadata(&exported)["perceptual"], "squeezenet1_1");
 
     // Both together, weighted.
