@@ -1,6 +1,7 @@
 //! The pyramid and the rounds on each of its levels.
 
 use super::PatchMatch;
+use super::copies::Ranked;
 use super::field::{Field, Match};
 use super::picture::{BYTES, Picture};
 use super::prior::Prior;
@@ -19,16 +20,19 @@ const MIN_SOURCES: usize = 64;
 const COLOURS_PER_DEPTH: usize = 20;
 
 /// Fills the hole of `picture` with patches of `P` × `P` pixels; the picture
-/// must hold one known patch. `report` receives the finished fraction.
+/// must hold one known patch. `report` receives the finished fraction. The
+/// copies are kept apart if `keep_copies` says so.
 pub(super) fn fill<const P: usize>(
     picture: Picture,
     settings: &PatchMatch,
+    keep_copies: bool,
     control: &Control,
     report: &dyn Fn(f32),
-) -> Result<Picture, InpaintError> {
+) -> Result<(Picture, Option<Ranked>), InpaintError> {
     let mut levels = pyramid::<P>(picture);
     let mut work = Work::new(&levels, settings, report);
     let mut coarser: Option<(Picture, Field)> = None;
+    let mut copies = None;
     let coarsest = levels.len() - 1;
     while let Some(mut picture) = levels.pop() {
         control.check_cancelled()?;
@@ -79,16 +83,19 @@ pub(super) fn fill<const P: usize>(
             vote::<P>(&mut picture, &field, &confidence);
             blend(&mut picture, prior_weight);
         }
+        let radius = (confidence.deepest_px() / COLOURS_PER_DEPTH).max((P / 3).max(2));
         if let Some(prior) = prior.filter(|_| level == 0 && settings.membrane_colours > 0.0) {
-            let radius = (confidence.deepest_px() / COLOURS_PER_DEPTH).max((P / 3).max(2));
             let weight = settings.membrane_colours;
             prior.correct_colours(&mut picture, &field, P, radius, weight);
+        }
+        if level == 0 && keep_copies {
+            copies = Some(Ranked::new::<P>(&picture, &field, &confidence, radius));
         }
         coarser = Some((picture, field));
     }
     // The pyramid has at least one level.
     coarser
-        .map(|(picture, _)| picture)
+        .map(|(picture, _)| (picture, copies))
         .ok_or(InpaintError::Cancelled)
 }
 

@@ -20,6 +20,7 @@
 //! group's box and at least 512 pixels.
 
 mod coarse_to_fine;
+mod copies;
 mod field;
 mod picture;
 mod prior;
@@ -28,8 +29,10 @@ mod texture;
 mod vote;
 mod windows;
 
-use crate::{Control, InpaintError, Inpainter, Mask, RgbImage, check_sizes};
-use picture::{BYTES, Picture};
+use crate::{Control, InpaintError, Inpainter, Mask, Rect, RgbImage, check_sizes};
+use copies::Ranked;
+pub use copies::{Copies, NUM_RANKS};
+use picture::Picture;
 use sources::Sources;
 
 /// Settings of PatchMatch inpainting; see the [module text](self).
@@ -134,23 +137,102 @@ impl PatchMatch {
         &self,
         image: &RgbImage,
         mask: &Mask,
+        keep_copies: bool,
         control: &Control,
         report: &dyn Fn(f32),
-    ) -> Result<Picture, InpaintError> {
+    ) -> Result<(Picture, Option<Ranked>), InpaintError> {
         for side in [11, 9, 7, 5, 3] {
             let picture = Picture::new(image, mask, side);
             if side > self.patch_px || Sources::new(&picture, side).len() == 0 {
                 continue;
             }
             return match side {
-                11 => coarse_to_fine::fill::<11>(picture, self, control, report),
-                9 => coarse_to_fine::fill::<9>(picture, self, control, report),
-                7 => coarse_to_fine::fill::<7>(picture, self, control, report),
-                5 => coarse_to_fine::fill::<5>(picture, self, control, report),
-                _ => coarse_to_fine::fill::<3>(picture, self, control, report),
+                11 => coarse_to_fine::fill::<11>(picture, self, keep_copies, control, report),
+                9 => coarse_to_fine::fill::<9>(picture, self, keep_copies, control, report),
+                7 => coarse_to_fine::fill::<7>(picture, self, keep_copies, control, report),
+                5 => coarse_to_fine::fill::<5>(picture, self, keep_copies, control, report),
+                _ => coarse_to_fine::fill::<3>(picture, self, keep_copies, control, report),
             };
         }
-        coarse_to_fine::fill::<1>(Picture::new(image, mask, 1), self, control, report)
+        let picture = Picture::new(image, mask, 1);
+        coarse_to_fine::fill::<1>(picture, self, keep_copies, control, report)
+    }
+
+    /// Fills the hole, and keeps the copies of every pixel apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`PatchMatch::inpaint`](Inpainter::inpaint).
+    pub fn copies(
+        &self,
+        image: &RgbImage,
+        mask: &Mask,
+        control: &Control,
+    ) -> Result<Copies, InpaintError> {
+        let num_pixels = image.width() as usize * image.height() as usize;
+        let mut copies = Copies {
+            voted: image.clone(),
+            ranked: [(); NUM_RANKS].map(|()| image.clone()),
+            doubt: vec![0; num_pixels],
+            sources: vec![None; num_pixels],
+        };
+        self.fill(image, mask, true, control, |window, picture, ranked| {
+            picture.write_hole(&mut copies.voted, mask, window);
+            let Some(ranked) = ranked else { return };
+            for (i, pixel) in ranked.pixels {
+                let (x, y) = ((i % picture.width) as u32, (i / picture.width) as u32);
+                // Pictures smaller than a patch were extended.
+                if x >= window.width || y >= window.height {
+                    continue;
+                }
+                let (x, y) = (window.x + x, window.y + y);
+                for (ranked, colour) in copies.ranked.iter_mut().zip(pixel.colours) {
+                    ranked.get_pixel_mut(x, y).0 = colour;
+                }
+                let at = y as usize * image.width() as usize + x as usize;
+                copies.doubt[at] = pixel.doubt;
+                let source = |at: u32, start: u32, length: u32| start + at.min(length - 1);
+                copies.sources[at] = Some((
+                    source(pixel.source.0, window.x, window.width),
+                    source(pixel.source.1, window.y, window.height),
+                ));
+            }
+        })?;
+        Ok(copies)
+    }
+
+    /// Fills the hole window by window; `done` gets each with its filling.
+    fn fill(
+        &self,
+        image: &RgbImage,
+        mask: &Mask,
+        keep_copies: bool,
+        control: &Control,
+        mut done: impl FnMut(Rect, &Picture, Option<Ranked>),
+    ) -> Result<(), InpaintError> {
+        check_sizes(image, mask)?;
+        self.check()?;
+        if mask.is_full() {
+            return Err(InpaintError::NoKnownPixels {
+                size: image.dimensions().into(),
+            });
+        }
+        let windows = windows::windows(mask);
+        for (index, window) in windows.iter().enumerate() {
+            let part =
+                image::imageops::crop_imm(image, window.x, window.y, window.width, window.height);
+            let part_mask = mask.cropped(*window);
+            let report = |fraction: f32| {
+                control.report(
+                    (index as f32 + fraction) / windows.len() as f32,
+                    self.name(),
+                );
+            };
+            let (picture, ranked) =
+                self.fill_window(&part.to_image(), &part_mask, keep_copies, control, &report)?;
+            done(*window, &picture, ranked);
+        }
+        Ok(())
     }
 }
 
@@ -168,31 +250,10 @@ impl Inpainter for PatchMatch {
         mask: &Mask,
         control: &Control,
     ) -> Result<RgbImage, InpaintError> {
-        check_sizes(image, mask)?;
-        self.check()?;
-        if mask.is_full() {
-            return Err(InpaintError::NoKnownPixels {
-                size: image.dimensions().into(),
-            });
-        }
         let mut filled = image.clone();
-        let windows = windows::windows(mask);
-        for (done, window) in windows.iter().enumerate() {
-            let part =
-                image::imageops::crop_imm(image, window.x, window.y, window.width, window.height);
-            let part_mask = mask.cropped(*window);
-            let report = |fraction: f32| {
-                control.report((done as f32 + fraction) / windows.len() as f32, self.name());
-            };
-            let picture = self.fill_window(&part.to_image(), &part_mask, control, &report)?;
-            for y in 0..window.height {
-                for x in (0..window.width).filter(|&x| part_mask.is_hole(x, y)) {
-                    let i = (y as usize * picture.width + x as usize) * BYTES;
-                    let pixel = filled.get_pixel_mut(window.x + x, window.y + y);
-                    pixel.0.copy_from_slice(&picture.pixels[i..i + 3]);
-                }
-            }
-        }
+        self.fill(image, mask, false, control, |window, picture, _| {
+            picture.write_hole(&mut filled, mask, window);
+        })?;
         Ok(filled)
     }
 }

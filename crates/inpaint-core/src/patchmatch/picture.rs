@@ -1,6 +1,6 @@
 //! The working picture of one pyramid level.
 
-use crate::{Mask, RgbImage};
+use crate::{Mask, Rect, RgbImage};
 
 /// Bytes per pixel: colour and one unused byte, so that rows of patches
 /// start at multiples of four.
@@ -80,6 +80,20 @@ impl Picture {
             height,
             pixels,
             hole,
+        }
+    }
+
+    /// Writes the hole's colours into `image`, of which this picture is the part at `window`.
+    pub fn write_hole(&self, image: &mut RgbImage, mask: &Mask, window: Rect) {
+        for y in 0..window.height {
+            for x in 0..window.width {
+                let (left, top) = (window.x + x, window.y + y);
+                if mask.is_hole(left, top) {
+                    let i = (y as usize * self.width + x as usize) * BYTES;
+                    let pixel = image.get_pixel_mut(left, top);
+                    pixel.0.copy_from_slice(&self.pixels[i..i + 3]);
+                }
+            }
         }
     }
 

@@ -61,40 +61,17 @@ impl Prior {
         radius: usize,
         weight: f32,
     ) {
-        let Some(bounds) = picture.hole_bounds() else {
-            return;
-        };
-        let area = grown(bounds, NUM_BLURS * radius, picture);
-        let (width, height) = (area.right - area.left, area.bottom - area.top);
-        let index = |i: usize| {
-            let (x, y) = (i % picture.width, i / picture.width);
-            (y - area.top) * width + x - area.left
-        };
-        let mut correction = vec![[0.0f32; 3]; width * height];
-        for (i, prior) in self.hole_pixels(picture) {
+        let mut changes = self.hole_pixels(picture).into_iter().map(|(i, prior)| {
             let (x, y) = (i % picture.width, i / picture.width);
             let weight = weight * doubt(field, side, x, y);
             let pixel = &picture.pixels[BYTES * i..];
-            correction[index(i)] = [0, 1, 2].map(|c| weight * (prior[c] - f32::from(pixel[c])));
-        }
-        for _ in 0..NUM_BLURS {
-            for row in correction.chunks_exact_mut(width) {
-                blur(row, radius);
-            }
-            let mut column = vec![[0.0; 3]; height];
-            for x in 0..width {
-                for (y, value) in column.iter_mut().enumerate() {
-                    *value = correction[y * width + x];
-                }
-                blur(&mut column, radius);
-                for (y, value) in column.iter().enumerate() {
-                    correction[y * width + x] = *value;
-                }
-            }
-        }
+            let change = [0, 1, 2].map(|c| weight * (prior[c] - f32::from(pixel[c])));
+            (i, change)
+        });
+        let correction = blur_planes(picture, &mut changes, radius);
         for (i, _) in self.hole_pixels(picture) {
             let pixel = picture.pixels[BYTES * i..].iter_mut();
-            for (value, change) in pixel.zip(correction[index(i)]) {
+            for (value, change) in pixel.zip(correction(i)) {
                 // The cast saturates.
                 *value = (f32::from(*value) + change + 0.5) as u8;
             }
@@ -110,6 +87,47 @@ impl Prior {
         });
         pixels.filter(|&(i, _)| picture.hole[i] != 0).collect()
     }
+}
+
+/// Blurs values of the hole's pixels, given with their indices in the picture,
+/// over about `radius` pixels; they are 0 outside the hole. The result is asked
+/// by index.
+pub(super) fn blur_planes(
+    picture: &Picture,
+    values: &mut dyn Iterator<Item = (usize, [f32; 3])>,
+    radius: usize,
+) -> impl Fn(usize) -> [f32; 3] + use<> {
+    let nothing = Bounds {
+        left: 0,
+        right: 0,
+        top: 0,
+        bottom: 0,
+    };
+    let bounds = picture.hole_bounds().unwrap_or(nothing);
+    let area = grown(bounds, NUM_BLURS * radius, picture);
+    let (width, height) = (area.right - area.left, area.bottom - area.top);
+    let columns = picture.width;
+    let index = move |i: usize| (i / columns - area.top) * width + i % columns - area.left;
+    let mut blurred = vec![[0.0f32; 3]; width * height];
+    for (i, value) in values {
+        blurred[index(i)] = value;
+    }
+    for _ in 0..NUM_BLURS {
+        for row in blurred.chunks_exact_mut(width.max(1)) {
+            blur(row, radius);
+        }
+        let mut column = vec![[0.0; 3]; height];
+        for x in 0..width {
+            for (y, value) in column.iter_mut().enumerate() {
+                *value = blurred[y * width + x];
+            }
+            blur(&mut column, radius);
+            for (y, value) in column.iter().enumerate() {
+                blurred[y * width + x] = *value;
+            }
+        }
+    }
+    move |i| blurred[index(i)]
 }
 
 /// How far the patch around `(x, y)` is from an exact repetition, 0 to 1.

@@ -88,6 +88,38 @@ fn mean_colour<const P: usize>(
     x: usize,
     y: usize,
 ) -> Option<[u8; 3]> {
+    let mut sum = [0.0f32; 3];
+    let mut total = 0.0f32;
+    each_vote::<P>(field, confidence, x, y, |vote| {
+        let source = vote.y * picture.width + vote.x;
+        let colour = &picture.pixels[source * BYTES..source * BYTES + 3];
+        for (sum, &value) in sum.iter_mut().zip(colour) {
+            *sum += vote.weight * f32::from(value);
+        }
+        total += vote.weight;
+    });
+    (total > 0.0).then(|| sum.map(|sum| (sum / total + 0.5) as u8))
+}
+
+/// What one patch over a pixel says about it.
+pub(super) struct Vote {
+    /// The pixel of the picture that stands in its place.
+    pub x: usize,
+    pub y: usize,
+    pub weight: f32,
+    /// Distance of the patch to its match.
+    pub distance: u32,
+}
+
+/// Hands every vote for the pixel at `(x, y)`, which lies under the field, to `take`.
+#[inline(always)]
+pub(super) fn each_vote<const P: usize>(
+    field: &Field,
+    confidence: &Confidence,
+    x: usize,
+    y: usize,
+    mut take: impl FnMut(Vote),
+) {
     // Patches at (x − dx, y − dy) that lie in the field.
     let (column, row) = (x - field.left, y - field.top);
     let skip_x = (column + 1).saturating_sub(field.width);
@@ -110,9 +142,9 @@ fn mean_colour<const P: usize>(
             }
         }
     }
-    let shallowest = shallowest?;
-    let mut sum = [0.0f32; 3];
-    let mut total = 0.0f32;
+    let Some(shallowest) = shallowest else {
+        return;
+    };
     for dy in skip_y..P.min(row + 1) {
         let patches = row_of(dy);
         let depths = confidence.depth[patches.clone()].iter().rev();
@@ -122,14 +154,12 @@ fn mean_colour<const P: usize>(
                 continue;
             }
             let steps = (depth - shallowest) as usize;
-            let weight = confidence.falloff.get(steps).copied().unwrap_or(0.0);
-            let source = (found.y as usize + dy) * picture.width + found.x as usize + dx;
-            let colour = &picture.pixels[source * BYTES..source * BYTES + 3];
-            for (sum, &value) in sum.iter_mut().zip(colour) {
-                *sum += weight * f32::from(value);
-            }
-            total += weight;
+            take(Vote {
+                x: found.x as usize + dx,
+                y: found.y as usize + dy,
+                weight: confidence.falloff.get(steps).copied().unwrap_or(0.0),
+                distance: found.distance,
+            });
         }
     }
-    Some(sum.map(|sum| (sum / total + 0.5) as u8))
 }

@@ -1,0 +1,142 @@
+//! What PatchMatch's matches say of every pixel of the hole, kept apart instead of averaged.
+//!
+//! Voting takes means of overlapping patches, and a mean of texture has less
+//! of it. The texture memory of T-MAD wants the copies themselves: for every
+//! pixel the sources that most of the patches over it agree on.
+
+use rayon::prelude::*;
+
+use super::field::Field;
+use super::picture::{BYTES, Picture};
+use super::prior::{EXACT_LEVELS, blur_planes};
+use super::vote::{Confidence, each_vote};
+use crate::RgbImage;
+
+/// Copies of every pixel of the hole, best first.
+pub const NUM_RANKS: usize = 2;
+
+/// A hole filled with copies of known pixels; outside the hole every picture
+/// is the input.
+#[derive(Debug, Clone)]
+pub struct Copies {
+    /// The mean of the patches over every pixel, colours corrected: what
+    /// [`PatchMatch`](super::PatchMatch) as an inpainter gives.
+    pub voted: RgbImage,
+    /// Every pixel from one source, the one that the patches over it give most
+    /// weight to, and from the one with the second most (the first again
+    /// where all agree). Their colours at scales above that of texture are
+    /// moved to those of `voted`.
+    pub ranked: [RgbImage; NUM_RANKS],
+    /// How far every pixel is from an exact repetition: 0 where the patches
+    /// over it agree with their matches in every bit (and outside the hole),
+    /// towards 255 where they do not. Row by row.
+    pub doubt: Vec<u8>,
+    /// Where the pixels of the first of `ranked` come from, row by row;
+    /// `None` outside the hole.
+    pub sources: Vec<Option<(u32, u32)>>,
+}
+
+/// [`Copies`] of the hole's pixels of one working picture.
+pub(super) struct Ranked {
+    /// Index in the picture, colours, sources and doubt of every hole pixel.
+    pub pixels: Vec<(usize, RankedPixel)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RankedPixel {
+    pub colours: [[u8; 3]; NUM_RANKS],
+    pub source: (u32, u32),
+    pub doubt: u8,
+}
+
+impl Ranked {
+    /// Of the finest level, whose hole `picture` shows as voted and corrected.
+    /// Colours wider than `radius` are taken from there.
+    pub fn new<const P: usize>(
+        picture: &Picture,
+        field: &Field,
+        confidence: &Confidence,
+        radius: usize,
+    ) -> Self {
+        let width = picture.width;
+        let rows = field.top..field.top + field.height() + P - 1;
+        let pixels = rows.into_par_iter().flat_map_iter(|y| {
+            let columns = field.left..field.left + field.width + P - 1;
+            let mut votes = Vec::new();
+            columns
+                .filter(|x| picture.hole[y * width + x] != 0)
+                .filter_map(|x| {
+                    let pixel = ranked::<P>(picture, field, confidence, x, y, &mut votes)?;
+                    Some((y * width + x, pixel))
+                })
+                .collect::<Vec<_>>()
+        });
+        let mut pixels: Vec<_> = pixels.collect();
+        for rank in 0..NUM_RANKS {
+            let of = |pixel: &RankedPixel| pixel.colours[rank];
+            let mut changes =
+                (pixels.iter()).map(|(i, pixel)| (*i, change(picture, *i, of(pixel))));
+            let changes = blur_planes(picture, &mut changes, radius);
+            for (i, pixel) in &mut pixels {
+                let colour = &mut pixel.colours[rank];
+                for (value, change) in colour.iter_mut().zip(changes(*i)) {
+                    // The cast saturates.
+                    *value = (f32::from(*value) + change + 0.5).floor() as u8;
+                }
+            }
+        }
+        Self { pixels }
+    }
+}
+
+/// From a copy's colour to that of the picture at pixel `i`.
+fn change(picture: &Picture, i: usize, colour: [u8; 3]) -> [f32; 3] {
+    let voted = &picture.pixels[BYTES * i..];
+    [0, 1, 2].map(|c| f32::from(voted[c]) - f32::from(colour[c]))
+}
+
+/// The sources with the most votes for one pixel. `votes` is room to work in.
+fn ranked<const P: usize>(
+    picture: &Picture,
+    field: &Field,
+    confidence: &Confidence,
+    x: usize,
+    y: usize,
+    votes: &mut Vec<((usize, usize), f32)>,
+) -> Option<RankedPixel> {
+    votes.clear();
+    let (mut total, mut distance) = (0.0, 0.0);
+    each_vote::<P>(field, confidence, x, y, |vote| {
+        total += vote.weight;
+        distance += vote.weight * vote.distance as f32;
+        let source = (vote.x, vote.y);
+        match votes.iter_mut().rev().find(|(known, _)| *known == source) {
+            Some((_, weight)) => *weight += vote.weight,
+            None => votes.push((source, vote.weight)),
+        }
+    });
+    let most = |votes: &[((usize, usize), f32)], but: Option<(usize, usize)>| {
+        let votes = votes.iter().filter(|(source, _)| Some(*source) != but);
+        // The first of equals, so that the order of threads does not matter.
+        votes.fold(
+            None,
+            |best: Option<((usize, usize), f32)>, &vote| match best {
+                Some(best) if best.1 >= vote.1 => Some(best),
+                _ => Some(vote),
+            },
+        )
+    };
+    let (first, _) = most(votes, None)?;
+    let (second, _) = most(votes, Some(first)).unwrap_or((first, 0.0));
+    let colour = |(x, y): (usize, usize)| {
+        let pixel = &picture.pixels[BYTES * (y * picture.width + x)..];
+        [pixel[0], pixel[1], pixel[2]]
+    };
+    let squared = distance / (total * (3 * P * P) as f32);
+    let doubt = squared / (squared + EXACT_LEVELS * EXACT_LEVELS);
+    Some(RankedPixel {
+        colours: [colour(first), colour(second)],
+        source: (first.0 as u32, first.1 as u32),
+        doubt: (255.0 * doubt).ceil() as u8,
+    })
+}
