@@ -195,6 +195,11 @@ pub enum Warning {
         /// The output format.
         format: ImageFormat,
     },
+    /// What would still show the picture as it was, or announces something that is not there.
+    NotKept {
+        /// Which, in words.
+        what: String,
+    },
     /// Only the first picture of an animation or of several pages is kept.
     FirstPictureOnly,
     /// CMYK samples became RGB.
@@ -218,6 +223,10 @@ impl fmt::Display for Warning {
             Self::MetadataDropped { what, format } => {
                 write!(f, "{what} left out: {} holds none", name_of(*format))
             }
+            Self::NotKept { what } => write!(
+                f,
+                "not kept, because it may show what was taken out: {what}"
+            ),
             Self::FirstPictureOnly => f.write_str(
                 "the file holds several pictures (pages or frames); only the first is kept",
             ),

@@ -1,8 +1,6 @@
-//! The headers of JPEG files: how the picture was compressed, and what is stored beside it.
+//! The headers of JPEG files: how the picture was compressed.
 //!
 //! Source: ITU-T T.81, annex B.
-
-use crate::metadata::{Density, DensityUnit};
 
 /// Order in which the coefficients of a block are stored.
 pub(crate) const ZIGZAG: [usize; 64] = [
@@ -34,10 +32,6 @@ pub(crate) struct JpegHeader {
     /// Quantisation tables, row by row.
     pub tables: [Option<[u16; 64]>; 4],
     pub components: Vec<Component>,
-    pub density: Option<Density>,
-    /// Photoshop's resources with the IPTC caption, without previews.
-    pub photoshop: Option<Vec<u8>>,
-    pub comments: Vec<Vec<u8>>,
     /// The components are red, green and blue rather than luminance and chrominance.
     pub is_rgb: bool,
     /// Each component has a scan of its own, though the file is not progressive.
@@ -53,13 +47,7 @@ impl JpegHeader {
             match marker {
                 0xDB => header.read_tables(data),
                 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => header.read_frame(data),
-                0xE0 if data.starts_with(b"JFIF\0") => header.density = jfif_density(data),
-                0xED if header.photoshop.is_none() => {
-                    let resources = data.strip_prefix(b"Photoshop 3.0\0");
-                    header.photoshop = resources.and_then(without_previews);
-                }
                 0xEE if data.starts_with(b"Adobe") => header.is_rgb = data.get(11) == Some(&0),
-                0xFE => header.comments.push(data.to_vec()),
                 START_OF_SCAN => {
                     let num_in_scan = data.first().map_or(0, |&count| usize::from(count));
                     header.is_split = !is_progressive && num_in_scan < header.components.len();
@@ -225,42 +213,22 @@ pub(crate) fn is_complete(file: &[u8]) -> bool {
     at + 2 <= file.len()
 }
 
-fn jfif_density(data: &[u8]) -> Option<Density> {
-    let &[unit, x1, x0, y1, y0] = data.get(7..12)? else {
-        return None;
-    };
-    let density = Density {
-        x: u16::from_be_bytes([x1, x0]).into(),
-        y: u16::from_be_bytes([y1, y0]).into(),
-        unit: match unit {
-            1 => DensityUnit::Inch,
-            2 => DensityUnit::Centimetre,
-            _ => DensityUnit::Aspect,
-        },
-    };
-    density.is_telling().then_some(density)
-}
-
-/// Photoshop's image resources but for the two kinds of preview, which would still show what was
-/// removed from the picture.
-fn without_previews(mut resources: &[u8]) -> Option<Vec<u8>> {
-    const PREVIEWS: [u16; 2] = [0x0409, 0x040C];
-    let mut kept = Vec::new();
-    while resources.starts_with(b"8BIM") {
-        let id = u16::from_be_bytes([*resources.get(4)?, *resources.get(5)?]);
-        // A name with its length before it, and then the data, both padded to even lengths.
-        let name = (usize::from(*resources.get(6)?) + 2) & !1;
-        let size = resources.get(6 + name..10 + name)?;
-        let size = u32::from_be_bytes([size[0], size[1], size[2], size[3]]) as usize;
-        let end = (10 + name).checked_add(size)?;
-        let end = (end + (size & 1)).min(resources.len().max(end));
-        let resource = resources.get(..end)?;
-        if !PREVIEWS.contains(&id) {
-            kept.extend_from_slice(resource);
+/// Where the picture ends: behind the first end-of-image marker that lies in no segment.
+pub(crate) fn picture_end(file: &[u8]) -> Option<usize> {
+    let mut at = 2;
+    loop {
+        // To the next marker, over the coefficients of a scan.
+        at += file.get(at..)?.iter().position(|&byte| byte == 0xFF)?;
+        match *file.get(at + 1)? {
+            0xFF => at += 1,
+            0 | 0x01 | 0xD0..=0xD8 => at += 2,
+            0xD9 => return Some(at + 2),
+            _ => {
+                let length = file.get(at + 2..at + 4)?;
+                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+            }
         }
-        resources = &resources[end..];
     }
-    (!kept.is_empty()).then_some(kept)
 }
 
 #[cfg(test)]
@@ -295,35 +263,5 @@ mod tests {
             assert_eq!(header.quality(), Some(quality));
             assert_eq!(header.components.len(), 3);
         }
-    }
-
-    #[test]
-    fn previews_go_and_captions_stay() {
-        let resource = |id: u16, name: &[u8], data: &[u8]| {
-            let mut bytes = b"8BIM".to_vec();
-            bytes.extend(id.to_be_bytes());
-            bytes.push(name.len() as u8);
-            bytes.extend(name);
-            if name.len().is_multiple_of(2) {
-                bytes.push(0);
-            }
-            bytes.extend((data.len() as u32).to_be_bytes());
-            bytes.extend(data);
-            if data.len() % 2 == 1 {
-                bytes.push(0);
-            }
-            bytes
-        };
-        let caption = resource(0x0404, b"", b"caption");
-        let named = resource(0x0408, b"abc", b"guides");
-        let all = [
-            caption.clone(),
-            resource(0x040C, b"", b"old picture"),
-            named.clone(),
-        ]
-        .concat();
-        assert_eq!(without_previews(&all), Some([caption, named].concat()));
-        assert_eq!(without_previews(b"8BIM\x04\x0C\0\0\0\0\xFF\xFF"), None);
-        assert_eq!(without_previews(b"8BIM\x04"), None);
     }
 }

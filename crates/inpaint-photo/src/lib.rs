@@ -40,9 +40,13 @@ mod fill;
 mod format;
 mod hole;
 mod jpeg;
+mod jpeg_segments;
 mod limits;
 mod metadata;
 mod photo;
+mod photoshop;
+mod pictures;
+mod png_chunks;
 mod tiff_file;
 mod xmp;
 

@@ -1,14 +1,16 @@
 //! What a file says about its picture, apart from the samples.
 
-use crate::exif;
-use crate::jpeg::JpegHeader;
-use crate::xmp;
+use crate::jpeg_segments::AppSegment;
+use crate::png_chunks::PngChunk;
+use crate::{exif, jpeg_segments, photoshop, png_chunks, xmp};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat};
 
 /// Where TIFF files keep what other formats keep in segments and chunks.
 const ICC_TAG: u16 = 34675;
 const XMP_TAG: u16 = 700;
+const IPTC_TAG: u16 = 33723;
+const PHOTOSHOP_TAG: u16 = 34377;
 const EXTRA_SAMPLES_TAG: u16 = 338;
 
 /// Everything of a file that is no sample.
@@ -20,31 +22,26 @@ pub(crate) struct Metadata {
     pub exif: Option<Vec<u8>>,
     /// XMP as text.
     pub xmp: Option<Vec<u8>>,
+    /// What did not fit into a JPEG file's packet.
+    pub xmp_extension: Option<Vec<u8>>,
     /// Photoshop's resources, IPTC among them.
     pub photoshop: Option<Vec<u8>>,
     pub density: Option<Density>,
     /// Comments of JPEG files.
     pub comments: Vec<Vec<u8>>,
+    /// Segments of a JPEG file that are kept as they are.
+    pub app_segments: Vec<AppSegment>,
     /// Chunks of a PNG file that are kept as they are.
     pub png_chunks: Vec<PngChunk>,
     /// Colours are multiplied by alpha, as TIFF files can declare.
     pub is_alpha_associated: bool,
     /// The file holds further pictures.
     pub is_first_of_several: bool,
-}
-
-/// Name and content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PngChunk {
-    pub name: [u8; 4],
-    pub data: Vec<u8>,
-}
-
-impl PngChunk {
-    /// Whether people wrote it, or a program for people.
-    pub fn is_text(&self) -> bool {
-        matches!(&self.name, b"tEXt" | b"zTXt" | b"iTXt")
-    }
+    /// There is something behind the end of a JPEG picture.
+    pub has_data_behind: bool,
+    /// What is not kept, in words, because it may show what is taken out or belongs to something
+    /// that goes.
+    pub lost: Vec<String>,
 }
 
 /// Pixels per length, or the shape of a pixel.
@@ -100,23 +97,26 @@ impl Metadata {
     pub fn read(file: &[u8], format: ImageFormat, decoder: &mut impl ImageDecoder) -> Self {
         let mut metadata = Self {
             icc: decoder.icc_profile().ok().flatten(),
-            exif: decoder.exif_metadata().ok().flatten(),
-            xmp: decoder.xmp_metadata().ok().flatten(),
             ..Self::default()
         };
         match format {
-            ImageFormat::Jpeg => {
-                let header = JpegHeader::parse(file);
-                metadata.density = header.density;
-                metadata.photoshop = header.photoshop;
-                metadata.comments = header.comments;
+            ImageFormat::Jpeg => jpeg_segments::read(file, &mut metadata),
+            ImageFormat::Png => png_chunks::read(file, &mut metadata),
+            _ => {
+                metadata.exif = decoder.exif_metadata().ok().flatten();
+                metadata.xmp = decoder.xmp_metadata().ok().flatten();
             }
-            ImageFormat::Png => metadata.read_png_chunks(file),
+        }
+        match format {
             ImageFormat::Tiff => {
                 // The decoder allows values no more than a fraction of the picture's own size.
                 let value = |tag| Some(file.get(exif::tiff_value(file, tag)?)?.to_vec());
                 metadata.icc = value(ICC_TAG).or(metadata.icc);
                 metadata.xmp = value(XMP_TAG).or(metadata.xmp);
+                metadata.photoshop = value(PHOTOSHOP_TAG);
+                if let Some(captions) = value(IPTC_TAG) {
+                    metadata.add_captions(&captions);
+                }
                 let associated = if file.starts_with(b"MM") {
                     [0, 1]
                 } else {
@@ -137,42 +137,66 @@ impl Metadata {
             ImageFormat::Bmp => metadata.density = bmp_density(file),
             _ => {}
         }
+        metadata.remove_previews();
         metadata
     }
 
-    fn read_png_chunks(&mut self, file: &[u8]) {
-        let mut rest = file.get(8..).unwrap_or_default();
-        while let [a, b, c, d, n0, n1, n2, n3, data @ ..] = rest {
-            let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-            let name = [*n0, *n1, *n2, *n3];
-            let Some(content) = data.get(..length) else {
-                return;
-            };
-            match &name {
-                b"pHYs" => self.density = png_density(content),
-                b"acTL" => self.is_first_of_several = true,
-                // How the samples are meant, and what people wrote.
-                b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"tEXt" | b"zTXt" | b"iTXt" | b"tIME"
-                    // XMP comes from the decoder.
-                    if !content.starts_with(b"XML:com.adobe.xmp\0") =>
-                {
-                    let data = content.to_vec();
-                    self.png_chunks.push(PngChunk { name, data });
-                }
-                b"IEND" => return,
-                _ => {}
-            }
-            rest = data.get(length + 4..).unwrap_or_default();
+    /// Notes that something is not kept.
+    pub fn lose(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        if !self.lost.contains(&what) {
+            self.lost.push(what);
         }
     }
 
-    /// Makes it describe the picture after `orientation` was applied, and takes out the previews,
-    /// which would still show what was removed.
+    /// Takes captions in that lie outside of Photoshop's resources, which have a place for them.
+    pub fn add_captions(&mut self, captions: &[u8]) {
+        let resources = self.photoshop.get_or_insert_default();
+        if !photoshop::has_captions(resources) {
+            resources.extend(photoshop::from_captions(captions));
+        }
+    }
+
+    /// Takes out the pictures, which would still show what was removed, and what announces them.
+    fn remove_previews(&mut self) {
+        if self
+            .exif
+            .as_mut()
+            .is_some_and(|exif| !exif::remove_previews(exif))
+        {
+            self.exif = None;
+            self.lose("EXIF data that cannot be read");
+        }
+        if let Some(resources) = self.photoshop.take() {
+            self.photoshop = photoshop::without_previews(&resources);
+        }
+        for packet in [&mut self.xmp, &mut self.xmp_extension] {
+            let Some(xmp) = packet.take() else {
+                continue;
+            };
+            match xmp::clean(&xmp) {
+                Some(cleaned) => {
+                    *packet = Some(cleaned.packet);
+                    for what in cleaned.announced {
+                        if !self.lost.iter().any(|lost| lost == what) {
+                            self.lost.push(what.to_owned());
+                        }
+                    }
+                }
+                None => self.lost.push("XMP data that cannot be read".to_owned()),
+            }
+        }
+        if self.has_data_behind && self.lost.is_empty() {
+            self.lose("what is stored behind the picture");
+        }
+    }
+
+    /// Makes it describe the picture after `orientation` was applied.
     pub fn make_upright(&mut self, orientation: Orientation) {
         self.turn(Orientation::NoTransforms, orientation);
     }
 
-    /// Takes [`Self::make_upright`] back, but for the previews.
+    /// Takes [`Self::make_upright`] back.
     pub fn make_stored(&mut self, orientation: Orientation) {
         self.turn(orientation, orientation);
     }
@@ -204,22 +228,6 @@ pub(crate) fn swaps_sides(orientation: Orientation) -> bool {
             | Orientation::Rotate90FlipH
             | Orientation::Rotate270FlipH
     )
-}
-
-fn png_density(data: &[u8]) -> Option<Density> {
-    let &[x3, x2, x1, x0, y3, y2, y1, y0, unit] = data else {
-        return None;
-    };
-    let density = Density {
-        x: u32::from_be_bytes([x3, x2, x1, x0]).into(),
-        y: u32::from_be_bytes([y3, y2, y1, y0]).into(),
-        unit: if unit == 1 {
-            DensityUnit::Metre
-        } else {
-            DensityUnit::Aspect
-        },
-    };
-    density.is_telling().then_some(density)
 }
 
 fn bmp_density(file: &[u8]) -> Option<Density> {

@@ -94,6 +94,10 @@ impl Photo {
         if metadata.is_first_of_several {
             warnings.push(Warning::FirstPictureOnly);
         }
+        if !metadata.lost.is_empty() {
+            let what = std::mem::take(&mut metadata.lost).join(", ");
+            warnings.push(Warning::NotKept { what });
+        }
         let one_scan = (jpeg.as_ref())
             .filter(|jpeg| jpeg.header.is_split)
             .and_then(|jpeg| in_one_scan(jpeg, stored_size));

@@ -2,18 +2,15 @@
 
 use super::EncodeResult;
 use crate::jpeg::JpegHeader;
+use crate::jpeg_segments;
 use crate::metadata::{Density, DensityUnit, Metadata};
 use image::DynamicImage;
 use jpeg_encoder::{
-    ColorType, Encoder, EncodingError, PixelDensity, PixelDensityUnit, QuantizationTableType,
-    SamplingFactor,
+    ColorType, Encoder, PixelDensity, PixelDensityUnit, QuantizationTableType, SamplingFactor,
 };
 
 /// Quality of pictures that come from other formats.
 const DEFAULT_QUALITY: u8 = 95;
-/// Longest content of a segment.
-pub(super) const MAX_SEGMENT: usize = 65_533;
-pub(super) const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// `is_turned` says that width and height have changed places since `source` was made.
 pub(super) fn encode(
@@ -46,28 +43,12 @@ pub(super) fn encode(
     if let Some(density) = metadata.density.and_then(to_jfif) {
         encoder.set_density(density);
     }
-    let mut segment = |number, head: &[u8], data: &Option<Vec<u8>>, what| {
-        match data {
-            Some(data) if head.len() + data.len() > MAX_SEGMENT => dropped(what),
-            Some(data) => encoder.add_app_segment(number, [head, data].concat())?,
-            None => {}
-        }
-        Ok::<_, EncodingError>(())
-    };
-    segment(1, b"Exif\0\0", &metadata.exif, "EXIF data are")?;
-    segment(1, XMP_HEAD, &metadata.xmp, "XMP data are")?;
-    segment(
-        13,
-        b"Photoshop 3.0\0",
-        &metadata.photoshop,
-        "captions (IPTC) are",
-    )?;
-    if let Some(icc) = &metadata.icc {
-        encoder.add_icc_profile(icc)?;
-    }
     let (width, height) = (pixels.width() as u16, pixels.height() as u16);
     encoder.encode(pixels.as_bytes(), width, height, color)?;
-    insert_comments(&mut bytes, &metadata.comments);
+    // JFIF's own segment has to be the first: 18 bytes behind the start of the image.
+    let is_jfif = bytes.get(2..4) == Some(&[0xFF, 0xE0]);
+    let at = if is_jfif { 20 } else { 2 };
+    bytes.splice(at..at, jpeg_segments::write(metadata, dropped));
     Ok(bytes)
 }
 
@@ -114,28 +95,6 @@ fn to_jfif(density: Density) -> Option<PixelDensity> {
         density: (x.round() as u16, y.round() as u16),
         unit,
     })
-}
-
-/// Puts comment segments behind the first marker.
-fn insert_comments(file: &mut Vec<u8>, comments: &[Vec<u8>]) {
-    let mut segments = Vec::new();
-    for comment in comments {
-        let Ok(length) = u16::try_from(comment.len() + 2) else {
-            continue;
-        };
-        segments.extend([0xFF, 0xFE]);
-        segments.extend(length.to_be_bytes());
-        segments.extend(comment);
-    }
-    // JFIF's own segment has to be the first: 18 bytes behind the start of the image.
-    let at = if file.get(2..4) == Some(&[0xFF, 0xE0]) {
-        20
-    } else {
-        2
-    };
-    if !segments.is_empty() && file.len() > at {
-        file.splice(at..at, segments);
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //!
 //! The picture stays turned as it is stored, and the EXIF orientation with it.
 
-use super::jpeg::{MAX_SEGMENT, XMP_HEAD};
 use crate::Photo;
 use crate::coefficients::{self, Filling};
 use crate::exif;
 use crate::jpeg::{Segment, segments};
+use crate::jpeg_segments;
 use crate::metadata::{Metadata, swaps_sides};
 use crate::photo::JpegFile;
 use image::DynamicImage;
@@ -71,13 +71,9 @@ pub(super) fn encode(
 pub(crate) fn in_one_scan(source: &JpegFile, size: (u32, u32)) -> Option<Vec<u8>> {
     let frame = coefficients::decode(&source.bytes, (size.0 as usize, size.1 as usize))?;
     let mut file = vec![0xFF, 0xD8];
-    for Segment { marker, data } in segments(&source.bytes) {
-        if matches!(marker, 0xDB | 0xE0 | 0xEE) {
-            file.extend([0xFF, marker]);
-            file.extend((data.len() as u16 + 2).to_be_bytes());
-            file.extend(data);
-        }
-    }
+    put_segments(&mut file, source, |segment| {
+        matches!(segment.marker, 0xDB | 0xE0 | 0xEE)
+    });
     file.extend(coefficients::encode(&frame, source.header.is_wide())?);
     Some(file)
 }
@@ -90,26 +86,15 @@ fn head(
     dropped: &mut dyn FnMut(&'static str),
 ) -> Vec<u8> {
     let mut file = vec![0xFF, 0xD8];
-    let mut put = |marker: u8, parts: &[&[u8]]| {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        if length > MAX_SEGMENT {
-            return false;
-        }
-        file.extend([0xFF, marker]);
-        file.extend((length as u16 + 2).to_be_bytes());
-        file.extend(parts.concat());
-        true
-    };
     let jfif = segments(&source.bytes)
         .find(|segment| segment.marker == 0xE0 && segment.data.starts_with(b"JFIF\0"));
     if let Some(density) = jfif.and_then(|jfif| jfif.data.get(5..12)) {
         // Version, density; no thumbnail.
         let plain = [density[0], density[1], 0, 0, 1, 0, 1];
         let is_kept = metadata.density.is_some();
-        put(
-            0xE0,
-            &[b"JFIF\0", if is_kept { density } else { &plain }, &[0, 0]],
-        );
+        file.extend(b"\xFF\xE0\0\x10JFIF\0");
+        file.extend(if is_kept { density } else { &plain });
+        file.extend([0, 0]);
     }
     let mut metadata = metadata.clone();
     metadata.make_stored(orientation);
@@ -117,44 +102,22 @@ fn head(
     if metadata.exif.is_none() && orientation != Orientation::NoTransforms {
         metadata.exif = exif::orientation_only(orientation);
     }
-    for (marker, name, data, what) in [
-        (0xE1, &b"Exif\0\0"[..], &metadata.exif, "EXIF data are"),
-        (0xE1, XMP_HEAD, &metadata.xmp, "XMP data are"),
-        (
-            0xED,
-            &b"Photoshop 3.0\0"[..],
-            &metadata.photoshop,
-            "captions (IPTC) are",
-        ),
-    ] {
-        if let Some(data) = data
-            && !put(marker, &[name, data])
-        {
-            dropped(what);
-        }
-    }
-    if let Some(icc) = &metadata.icc {
-        // ICC.1:2022, B.4: number of the part and of all parts, from 1.
-        let parts = icc.chunks(MAX_SEGMENT - 14);
-        if let Ok(count) = u8::try_from(parts.len()) {
-            for (part, number) in parts.zip(1u8..) {
-                put(0xE2, &[b"ICC_PROFILE\0", &[number, count], part]);
-            }
-        } else {
-            dropped("the colour profile is");
-        }
-    }
-    for comment in &metadata.comments {
-        put(0xFE, &[comment]);
-    }
+    file.extend(jpeg_segments::write(&metadata, dropped));
     // Adobe's segment says what the components mean.
-    for segment in segments(&source.bytes) {
+    put_segments(&mut file, source, |segment| {
         let is_adobe = segment.marker == 0xEE && segment.data.starts_with(b"Adobe");
-        if is_adobe || segment.marker == 0xDB {
-            put(segment.marker, &[segment.data]);
-        }
-    }
+        is_adobe || segment.marker == 0xDB
+    });
     file
+}
+
+/// Copies segments of the source.
+fn put_segments(file: &mut Vec<u8>, source: &JpegFile, is_wanted: impl Fn(&Segment) -> bool) {
+    for segment in segments(&source.bytes).filter(|segment| is_wanted(segment)) {
+        file.extend([0xFF, segment.marker]);
+        file.extend((segment.data.len() as u16 + 2).to_be_bytes());
+        file.extend(segment.data);
+    }
 }
 
 /// Where people see a pixel that is stored at `(x, y)` of a picture of `(width, height)`.

@@ -7,8 +7,9 @@ mod png;
 mod tiff;
 mod webp;
 
-use crate::metadata::{Metadata, PngChunk, swaps_sides};
-use crate::{Photo, PhotoError, Warning, content_type};
+use crate::metadata::{Metadata, swaps_sides};
+use crate::png_chunks::PngChunk;
+use crate::{Photo, PhotoError, Warning, content_type, xmp};
 use image::{ColorType, DynamicImage, ImageFormat};
 use std::borrow::Cow;
 
@@ -71,9 +72,29 @@ impl Photo {
             warnings.push(Warning::ProfileOfOtherKind);
             metadata.to_mut().icc = None;
         }
+        if format != ImageFormat::Jpeg
+            && let Some(extension) = &metadata.xmp_extension
+        {
+            // Other formats have no bound that would need it.
+            let whole = metadata
+                .xmp
+                .as_deref()
+                .map(|xmp| xmp::merge(xmp, extension));
+            if let Some(Some(whole)) = whole {
+                metadata.to_mut().xmp = Some(whole);
+            } else {
+                warnings.push(Warning::MetadataDropped {
+                    what: "extended XMP data are",
+                    format,
+                });
+            }
+        }
         let mut dropped = |what| warnings.push(Warning::MetadataDropped { what, format });
         if format != ImageFormat::Jpeg && !metadata.comments.is_empty() {
             dropped("JPEG comments are");
+        }
+        if format != ImageFormat::Jpeg && !metadata.app_segments.is_empty() {
+            dropped("segments of the camera's own are");
         }
         if format != ImageFormat::Png && metadata.png_chunks.iter().any(PngChunk::is_text) {
             dropped("PNG texts are");

@@ -2,6 +2,7 @@
 
 use super::EncodeResult;
 use crate::metadata::{DensityUnit, Metadata};
+use crate::png_chunks;
 use image::DynamicImage;
 use png::{BitDepth, ColorType, Encoder, Info, PixelDimensions, Unit};
 use std::borrow::Cow;
@@ -48,8 +49,9 @@ pub(super) fn encode(
             Err(_) => dropped("XMP data are"),
         }
     }
-    if metadata.photoshop.is_some() {
-        dropped("captions (IPTC) are");
+    if let Some(resources) = &metadata.photoshop {
+        let text = png_chunks::profile_text("8bim", resources);
+        encoder.add_ztxt_chunk("Raw profile type 8bim".to_owned(), text)?;
     }
     let mut writer = encoder.write_header()?;
     for chunk in &metadata.png_chunks {

@@ -1,6 +1,7 @@
 //! TIFF structures in memory: their directories, in both byte orders.
 
 use super::Field;
+use crate::pictures;
 use std::ops::Range;
 
 /// Type of values that are positions of directories.
@@ -14,6 +15,8 @@ pub(super) struct Block<'a> {
 
 /// Where an entry of a directory lies.
 pub(super) struct Entry {
+    /// Where its 12 bytes begin.
+    pub at: usize,
     pub tag: u16,
     pub kind: u16,
     pub count: u32,
@@ -34,7 +37,15 @@ impl<'a> Block<'a> {
         })
     }
 
-    fn u16(&self, at: usize) -> Option<u16> {
+    /// The same bytes read in the other order.
+    pub fn reversed(&self) -> Self {
+        Self {
+            bytes: self.bytes,
+            is_big_endian: !self.is_big_endian,
+        }
+    }
+
+    pub fn u16(&self, at: usize) -> Option<u16> {
         let bytes = self.bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
         Some(if self.is_big_endian {
             u16::from_be_bytes(bytes)
@@ -75,6 +86,7 @@ impl<'a> Block<'a> {
         let value = start..start.checked_add(length)?;
         self.bytes.get(value.clone())?;
         Some(Entry {
+            at,
             tag: self.u16(at)?,
             kind,
             count,
@@ -91,6 +103,16 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// All numbers that an entry holds; none if they are of another type.
+    pub fn numbers(&self, entry: &Entry) -> Vec<usize> {
+        let number = |i: usize| match entry.kind {
+            3 => self.u16(entry.value.start + 2 * i).map(usize::from),
+            4 | POINTER => self.u32(entry.value.start + 4 * i).map(|n| n as usize),
+            _ => None,
+        };
+        (0..entry.count as usize).map_while(number).collect()
+    }
+
     /// The entries of a directory that the entry `tag` points to.
     pub fn sub_directory(&self, entries: &[Entry], tag: u16) -> Vec<Entry> {
         let at = (entries.iter().find(|entry| entry.tag == tag))
@@ -101,6 +123,8 @@ impl<'a> Block<'a> {
 
     pub fn field(&self, entry: &Entry) -> Field {
         let mut data = self.bytes[entry.value.clone()].to_vec();
+        // Notes of the maker, and whatever else may hold a preview.
+        pictures::blank(&mut data);
         if self.is_big_endian != cfg!(target_endian = "big") {
             for number in data.chunks_exact_mut(size_of_number(entry.kind)) {
                 number.reverse();

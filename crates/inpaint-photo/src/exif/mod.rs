@@ -7,10 +7,13 @@
 //! Sources: TIFF 6.0; Exif 2.32 (CIPA DC-008).
 
 mod block;
+mod maker_note;
+mod previews;
 
 use crate::metadata::{Density, DensityUnit};
 use block::{Block, Entry, POINTER, size_of_kind};
 use image::metadata::Orientation;
+pub(crate) use previews::remove_previews;
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -20,10 +23,12 @@ mod tag {
     pub const X_RESOLUTION: u16 = 0x011A;
     pub const Y_RESOLUTION: u16 = 0x011B;
     pub const RESOLUTION_UNIT: u16 = 0x0128;
-    pub const THUMBNAIL: u16 = 0x0201;
-    pub const THUMBNAIL_LENGTH: u16 = 0x0202;
+    pub const SUB_DIRECTORIES: u16 = 0x014A;
+    /// Where pictures lie, and how long they are: strips, tiles, JPEG files.
+    pub const PICTURES: [(u16, u16); 3] = [(0x0111, 0x0117), (0x0144, 0x0145), (0x0201, 0x0202)];
     pub const EXIF: u16 = 0x8769;
     pub const GPS: u16 = 0x8825;
+    pub const MAKER_NOTE: u16 = 0x927C;
     pub const PIXEL_X_DIMENSION: u16 = 0xA002;
     pub const PIXEL_Y_DIMENSION: u16 = 0xA003;
     pub const INTEROPERABILITY: u16 = 0xA005;
@@ -37,28 +42,11 @@ const DESCRIPTIVE: [u16; 18] = [
     0x8298, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
 ];
 
-/// Makes an Exif block say that its picture is to be turned by `orientation`, exchanges width and
-/// height if the picture's sides changed places, and takes out the thumbnail, which would still
-/// show what was removed.
-pub(crate) fn turn(exif: &mut Vec<u8>, orientation: Orientation, are_sides_swapped: bool) {
-    // Some writers of WebP files keep the head that belongs to JPEG.
-    if exif.starts_with(b"Exif\0\0") {
-        exif.drain(..6);
-    }
-    let Some(edits) = edits(exif, orientation, are_sides_swapped) else {
-        return;
-    };
-    for (at, bytes) in edits.writes {
+/// Makes an Exif block say that its picture is to be turned by `orientation`, and exchanges width
+/// and height if the picture's sides changed places.
+pub(crate) fn turn(exif: &mut [u8], orientation: Orientation, are_sides_swapped: bool) {
+    for (at, bytes) in turns(exif, orientation, are_sides_swapped).unwrap_or_default() {
         exif[at..at + bytes.len()].copy_from_slice(&bytes);
-    }
-    for range in edits.wipes {
-        // Ranges of a damaged block may overlap; then the block is shorter already.
-        let end = range.end.min(exif.len());
-        let start = range.start.min(end);
-        exif[start..end].fill(0);
-        if end == exif.len() {
-            exif.truncate(start);
-        }
     }
 }
 
@@ -84,17 +72,13 @@ pub(crate) fn orientation_only(orientation: Orientation) -> Option<Vec<u8>> {
     directories.to_exif()
 }
 
-#[derive(Default)]
-struct Edits {
-    writes: Vec<(usize, Vec<u8>)>,
-    /// Ranges inside the block, the last one first.
-    wipes: Vec<Range<usize>>,
-}
+/// Places and their new bytes.
+type Writes = Vec<(usize, Vec<u8>)>;
 
-fn edits(exif: &[u8], orientation: Orientation, are_sides_swapped: bool) -> Option<Edits> {
+fn turns(exif: &[u8], orientation: Orientation, are_sides_swapped: bool) -> Option<Writes> {
     let block = Block::new(exif)?;
-    let mut edits = Edits::default();
-    let (main, link) = block.entries(block.main_directory()?)?;
+    let mut writes = Writes::new();
+    let (main, _) = block.entries(block.main_directory()?)?;
     let is_orientation = |e: &&Entry| e.tag == tag::ORIENTATION && (e.kind, e.count) == (3, 1);
     for entry in main.iter().filter(is_orientation) {
         let value = u16::from(orientation.to_exif());
@@ -103,7 +87,7 @@ fn edits(exif: &[u8], orientation: Orientation, are_sides_swapped: bool) -> Opti
         } else {
             value.to_le_bytes()
         };
-        edits.writes.push((entry.value.start, value.to_vec()));
+        writes.push((entry.value.start, value.to_vec()));
     }
     if are_sides_swapped {
         let photo = block.sub_directory(&main, tag::EXIF);
@@ -112,39 +96,11 @@ fn edits(exif: &[u8], orientation: Orientation, are_sides_swapped: bool) -> Opti
             && (x.kind, x.count) == (y.kind, y.count)
         {
             let value = |entry: &Entry| exif[entry.value.clone()].to_vec();
-            edits.writes.push((x.value.start, value(y)));
-            edits.writes.push((y.value.start, value(x)));
+            writes.push((x.value.start, value(y)));
+            writes.push((y.value.start, value(x)));
         }
     }
-    let next = block.u32(link).unwrap_or(0) as usize;
-    if next != 0 {
-        edits.writes.push((link, vec![0; 4]));
-        if let Some((thumbnail, end)) = block.entries(next) {
-            edits.wipes.push(next..(end + 4).min(exif.len()));
-            let number = |tag| {
-                let entry = thumbnail.iter().find(|entry| entry.tag == tag)?;
-                block.number(entry)
-            };
-            if let (Some(start), Some(length)) =
-                (number(tag::THUMBNAIL), number(tag::THUMBNAIL_LENGTH))
-            {
-                let start = (start as usize).min(exif.len());
-                let end = start.saturating_add(length as usize).min(exif.len());
-                edits.wipes.push(start..end);
-            }
-        }
-        edits.wipes.retain(|range| range.start < range.end);
-        // Backwards, so that wiping the end does not move what comes before.
-        edits
-            .wipes
-            .sort_by_key(|range| std::cmp::Reverse(range.end));
-        // A damaged block must not lose its own directory.
-        let kept = link + 4;
-        if edits.wipes.iter().any(|range| range.start < kept) {
-            edits.wipes.clear();
-        }
-    }
-    Some(edits)
+    Some(writes)
 }
 
 /// A value in the byte order of this machine.
@@ -284,7 +240,7 @@ fn append_directory(block: &mut Vec<u8>, fields: &[Field]) -> u32 {
 mod tests {
     use super::*;
 
-    fn field(tag: u16, kind: u16, data: &[u8]) -> Field {
+    pub(super) fn field(tag: u16, kind: u16, data: &[u8]) -> Field {
         Field {
             tag,
             kind,
@@ -292,7 +248,7 @@ mod tests {
         }
     }
 
-    fn camera() -> Directories {
+    pub(super) fn camera() -> Directories {
         let (x, y) = (4000u32.to_ne_bytes(), 3000u32.to_ne_bytes());
         let resolution = [300u32.to_ne_bytes(), 1u32.to_ne_bytes()].concat();
         Directories {
@@ -313,7 +269,7 @@ mod tests {
     }
 
     /// `camera`, turned, with a thumbnail behind it, as a block.
-    fn with_thumbnail() -> Vec<u8> {
+    pub(super) fn with_thumbnail() -> Vec<u8> {
         let mut directories = camera();
         directories
             .main
@@ -323,8 +279,8 @@ mod tests {
         let picture = block.len();
         block.extend(b"the old picture!");
         let fields = [
-            field(tag::THUMBNAIL, 4, &(picture as u32).to_ne_bytes()),
-            field(tag::THUMBNAIL_LENGTH, 4, &16u32.to_ne_bytes()),
+            field(0x0201, 4, &(picture as u32).to_ne_bytes()),
+            field(0x0202, 4, &16u32.to_ne_bytes()),
         ];
         let next = append_directory(&mut block, &fields);
         block[link..link + 4].copy_from_slice(&next.to_ne_bytes());
@@ -346,6 +302,7 @@ mod tests {
         let before = Orientation::from_exif_chunk(&block);
         assert_eq!(before, Some(Orientation::Rotate90));
         assert!(Directories::parse_tiff(&block).has_next);
+        assert!(remove_previews(&mut block));
         turn(&mut block, Orientation::NoTransforms, true);
         let after = Orientation::from_exif_chunk(&block);
         assert_eq!(after, Some(Orientation::NoTransforms));
@@ -362,6 +319,7 @@ mod tests {
         let block = with_thumbnail();
         for end in 0..block.len() {
             let mut cut = block[..end].to_vec();
+            remove_previews(&mut cut);
             turn(&mut cut, Orientation::NoTransforms, true);
             let _ = Directories::parse_tiff(&cut);
         }
@@ -370,6 +328,7 @@ mod tests {
                 let mut changed = block.clone();
                 changed[at] = byte;
                 let _ = Directories::parse_tiff(&changed).to_exif();
+                remove_previews(&mut changed);
                 turn(&mut changed, Orientation::NoTransforms, true);
             }
         }

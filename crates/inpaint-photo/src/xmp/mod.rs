@@ -1,13 +1,20 @@
-//! XMP packets, as far as they repeat how the picture is stored.
+//! XMP packets, as far as they repeat how the picture is stored, or hold another one.
 //!
 //! A reader that believes the packet would turn a picture again that is upright already. Only the
 //! values themselves are exchanged: whatever else the packet says, and how, is not ours.
 //!
 //! Source: ISO 16684-1; XMP specification, part 2.
 
+mod clean;
+mod extended;
+
+pub(crate) use clean::clean;
+pub(crate) use extended::{announce, join, merge, split};
 use image::metadata::Orientation;
 use std::ops::Range;
 
+/// Notes about the packet itself.
+const NOTE: &[u8] = b"http://ns.adobe.com/xmp/note/";
 const TIFF: &[u8] = b"http://ns.adobe.com/tiff/1.0/";
 const EXIF: &[u8] = b"http://ns.adobe.com/exif/1.0/";
 /// Longest name or value that is looked at, and most names of a namespace, so that a packet made
