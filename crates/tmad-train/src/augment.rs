@@ -3,11 +3,24 @@
 use crate::config::DataConfig;
 use crate::data::resize_area;
 use image::RgbImage;
-use image::imageops::flip_horizontal_in_place;
+use image::imageops::{crop_imm, flip_horizontal_in_place};
 use inpaint_core::random::Random;
 
-/// A rectangle of `picture`, [`DataConfig::min_crop`] to all of its short side, resized to
-/// `size_px`², flipped or not.
+/// A square of `picture` as it is, `size_px` wide, flipped or not; `None` if the picture is
+/// smaller.
+pub fn native_crop(picture: &RgbImage, size_px: u32, random: &mut Random) -> Option<RgbImage> {
+    let (width, height) = picture.dimensions();
+    let left = random.between(0, width.checked_sub(size_px)?);
+    let top = random.between(0, height.checked_sub(size_px)?);
+    let mut crop = crop_imm(picture, left, top, size_px, size_px).to_image();
+    if random.unit() < 0.5 {
+        flip_horizontal_in_place(&mut crop);
+    }
+    Some(crop)
+}
+
+/// A rectangle of `picture`, [`DataConfig::min_crop`] to [`DataConfig::max_crop`] of its short
+/// side, resized to `size_px`², flipped or not.
 pub fn random_crop(
     picture: &RgbImage,
     data: &DataConfig,
@@ -16,7 +29,7 @@ pub fn random_crop(
 ) -> RgbImage {
     let (width, height) = picture.dimensions();
     let short = width.min(height) as f64;
-    let side = short * (data.min_crop + (1.0 - data.min_crop) * random.unit());
+    let side = short * (data.min_crop + (data.max_crop - data.min_crop) * random.unit());
     let stretch = if data.max_aspect > 1.0 {
         data.max_aspect.powf(random.unit() - 0.5)
     } else {
@@ -106,6 +119,26 @@ mod tests {
         recolour([&mut picture], 0.0, &mut random);
         assert_eq!(picture, coloured());
         assert_eq!(random.bits(), untouched.bits());
+    }
+
+    #[test]
+    fn native_crops_are_windows_of_the_picture() {
+        let picture = RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8, y as u8, 7]));
+        let mut random = Random::new(5);
+        let mut corners = std::collections::HashSet::new();
+        for _ in 0..100 {
+            let mut crop = native_crop(&picture, 24, &mut random).unwrap();
+            if crop.get_pixel(0, 0).0[0] > crop.get_pixel(1, 0).0[0] {
+                flip_horizontal_in_place(&mut crop);
+            }
+            let [left, top, _] = crop.get_pixel(0, 0).0.map(u32::from);
+            let window = crop_imm(&picture, left, top, 24, 24).to_image();
+            assert_eq!(crop, window);
+            corners.insert((left, top));
+        }
+        assert!(corners.len() > 50);
+        assert_eq!(native_crop(&picture, 30, &mut random).unwrap().width(), 30);
+        assert!(native_crop(&picture, 31, &mut random).is_none());
     }
 
     #[test]

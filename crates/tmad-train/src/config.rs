@@ -4,6 +4,10 @@ use crate::discriminators::{DiscriminatorConfig, GlobalDiscriminator};
 use serde::{Deserialize, Serialize};
 use tmad::model::ModelConfig;
 
+mod data;
+
+pub use data::DataConfig;
+
 /// Configuration of a run. It is stored beside the run's weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -87,71 +91,11 @@ impl TrainConfig {
         }
         self.model.check()?;
         self.discriminators.check(self.model.patch_px)?;
-        if !(0.0..=1.0).contains(&self.data.min_crop) || self.data.min_crop == 0.0 {
-            return Err(format!(
-                "data.min_crop: {} is not in (0, 1]",
-                self.data.min_crop
-            ));
-        }
-        if !(1.0..=4.0).contains(&self.data.max_aspect) {
-            return Err(format!(
-                "data.max_aspect: {} is not in [1, 4]",
-                self.data.max_aspect
-            ));
-        }
-        if !(0.0..=1.0).contains(&self.data.recolour) {
-            return Err(format!(
-                "data.recolour: {} is not in [0, 1]",
-                self.data.recolour
-            ));
-        }
-        if self.data.repeats == 0 {
-            return Err("data.repeats must not be 0".to_owned());
-        }
+        self.data.check()?;
         if !(0.0..1.0).contains(&self.ema_decay) {
             return Err(format!("ema_decay: {} is not in [0, 1)", self.ema_decay));
         }
         Ok(())
-    }
-}
-
-/// Crops and masks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataConfig {
-    /// Smallest side of a square crop, as a fraction of the picture's short side; the crop is
-    /// then resized to the stage's size. Default 0.7.
-    pub min_crop: f64,
-    /// Largest quotient of a crop's sides, which makes it stretched or squeezed; at most 4.
-    /// Default 1, square.
-    pub max_aspect: f64,
-    /// How far saturation, brightness and the balance of the colours may change, from 0 to 1:
-    /// see [`augment::recolour`](crate::augment::recolour). Default 0, not at all.
-    pub recolour: f64,
-    /// How often a crop is used with its mask and what stands in its hole, each time flipped at
-    /// random and with other colours, some hundred samples apart. What the worker threads do for a
-    /// crop, PatchMatch above all, is then shared by so many samples. Default 1.
-    pub repeats: u64,
-    /// Fraction of masks that are rectangles; the others are free-form. Default 1.
-    pub rectangle_fraction: f64,
-    /// Memory for decoded pictures, in MiB; pictures beyond it are decoded anew each time.
-    /// Default 2048.
-    pub cache_mib: usize,
-    /// Threads that decode, crop and draw masks. Default 2.
-    pub num_workers: usize,
-}
-
-impl Default for DataConfig {
-    fn default() -> Self {
-        Self {
-            min_crop: 0.7,
-            max_aspect: 1.0,
-            recolour: 0.0,
-            repeats: 1,
-            rectangle_fraction: 1.0,
-            cache_mib: 2048,
-            num_workers: 2,
-        }
     }
 }
 

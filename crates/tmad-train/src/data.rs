@@ -1,25 +1,20 @@
 //! Training samples: pictures cropped, flipped and masked on worker threads.
 
-use crate::augment;
-use crate::config::DataConfig;
 use crate::pack::Pack;
 use burn::tensor::Device;
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
-use image::imageops::flip_horizontal_in_place;
-use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, RectangleMask};
-use inpaint_core::random::{Random, stream};
-use inpaint_core::{Control, Mask};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tmad::coarse::Prior;
 use tmad::model::{Inputs, ModelConfig};
 
 mod loader;
+mod sampler;
 
 pub use loader::Loader;
+pub use sampler::{Sample, Sampler};
 
 /// Why a folder cannot be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -196,140 +191,6 @@ fn is_picture(path: &Path) -> bool {
     ["jpg", "jpeg", "png", "webp"]
         .iter()
         .any(|e| extension == *e)
-}
-
-/// A square crop and its mask.
-#[derive(Debug, Clone)]
-pub struct Sample {
-    /// `size_px` × `size_px`.
-    pub image: RgbImage,
-    /// Same size, 1 = hole.
-    pub mask: Mask,
-    /// Same size: what [`Prior::filling`] made of them.
-    pub filling: Option<RgbImage>,
-}
-
-impl Sample {
-    /// Left and right exchanged.
-    fn flipped(mut self) -> Self {
-        let (width, height) = self.mask.dimensions();
-        let mirrored = |x, y| self.mask.is_hole(width - 1 - x, y);
-        self.mask = Mask::from_fn(width, height, mirrored);
-        flip_horizontal_in_place(&mut self.image);
-        if let Some(filling) = &mut self.filling {
-            flip_horizontal_in_place(filling);
-        }
-        self
-    }
-}
-
-/// Crops between two uses of the same one, where they are repeated.
-const BLOCK: u64 = 512;
-
-/// Keeps the random numbers of a sample's variant apart from those of its crop.
-const VARIANTS: u64 = 0x7661_7269_616e_7473;
-
-/// Draws samples by number: the same number is the same sample, whoever draws it.
-#[derive(Debug, Clone)]
-pub struct Sampler {
-    pictures: Arc<Pictures>,
-    /// Indices of the pictures to draw from.
-    range: std::ops::Range<usize>,
-    data: DataConfig,
-    prior: Prior,
-    size_px: u32,
-    seed: u64,
-}
-
-impl Sampler {
-    /// Draws from the pictures of `range` in a fixed pseudo-random order, for networks with this
-    /// prior.
-    pub fn new(
-        pictures: Arc<Pictures>,
-        range: std::ops::Range<usize>,
-        data: DataConfig,
-        prior: Prior,
-        size_px: u32,
-        seed: u64,
-    ) -> Self {
-        Self {
-            pictures,
-            range,
-            data,
-            prior,
-            size_px,
-            seed,
-        }
-    }
-
-    /// Sample number `index`: see [`DataConfig::repeats`] for which crop it shows. Damaged
-    /// pictures give their place to another one; `None` after 64 damaged ones in a row.
-    pub fn sample(&self, index: u64) -> Option<Sample> {
-        let base = self.base(self.base_of(index))?;
-        Some(self.variant(base, index))
-    }
-
-    /// Number of the crop that sample `index` shows: blocks of crops are gone through
-    /// [`DataConfig::repeats`] times.
-    fn base_of(&self, index: u64) -> u64 {
-        let block = index / (BLOCK * self.data.repeats);
-        block * BLOCK + index % BLOCK
-    }
-
-    /// Sample `index` of its crop `base`.
-    fn variant(&self, mut base: Sample, index: u64) -> Sample {
-        let mut random = Random::new(stream(self.seed ^ VARIANTS, index));
-        if self.data.repeats > 1 && random.unit() < 0.5 {
-            base = base.flipped();
-        }
-        let filling = base.filling.iter_mut();
-        augment::recolour(
-            std::iter::once(&mut base.image).chain(filling),
-            self.data.recolour,
-            &mut random,
-        );
-        base
-    }
-
-    /// Crop number `index` with its mask and what stands in its hole. Damaged pictures give their
-    /// place to another one; `None` after 64 damaged ones in a row.
-    fn base(&self, index: u64) -> Option<Sample> {
-        let mut random = Random::new(stream(self.seed, index));
-        let picture = (0..64).find_map(|_| {
-            let pick = random.below(self.range.len() as u64) as usize;
-            self.pictures
-                .get(shuffled(self.range.start + pick, self.pictures.len()))
-        })?;
-        let image = augment::random_crop(&picture, &self.data, self.size_px, &mut random);
-        let mask_seed = random.bits();
-        let mask = if random.unit() < self.data.rectangle_fraction {
-            RectangleMask::default().generate(self.size_px, self.size_px, mask_seed)
-        } else {
-            FreeFormMask::default().generate(self.size_px, self.size_px, mask_seed)
-        };
-        let filling = (self.prior)
-            .filling(&image, &mask, &Control::with_seed(mask_seed))
-            .expect("a mask has the size of its picture, and nobody cancels");
-        Some(Sample {
-            image,
-            mask,
-            filling,
-        })
-    }
-}
-
-/// A fixed permutation of `0..len`, so that a range of it is no folder in particular.
-fn shuffled(index: usize, len: usize) -> usize {
-    // A multiplier near the golden section of `len` that shares no divisor with it.
-    let mut multiplier = (len as f64 * 0.618) as usize | 1;
-    while gcd(multiplier, len) != 1 {
-        multiplier += 2;
-    }
-    (index * multiplier) % len
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Resizes the rectangle (left, top, width, height) of `picture` with an area filter when

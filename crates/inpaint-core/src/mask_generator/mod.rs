@@ -1,13 +1,16 @@
 //! Seeded masks for training and for repeatable evaluation.
 //!
-//! Same generator, size and seed: same mask, on every machine. Positions are
-//! integers, strokes are drawn in integers, and the few real functions come
-//! from `libm` rather than from the platform.
+//! Same generator, size and seed: same mask, on every machine. The real
+//! functions beyond sums, products and roots come from `libm` rather than from
+//! the platform.
 
 mod free_form;
+mod object;
 mod rectangle;
+mod shape;
 
 pub use free_form::FreeFormMask;
+pub use object::ObjectMask;
 pub use rectangle::{RectangleMask, centre_rectangle};
 
 use crate::Mask;

@@ -1,6 +1,6 @@
 //! Samples drawn ahead, on threads of their own.
 
-use super::{BLOCK, Sample, Sampler};
+use super::sampler::{BLOCK, Sample, Sampler};
 use crossbeam_channel::{Receiver, bounded};
 use std::collections::HashMap;
 
