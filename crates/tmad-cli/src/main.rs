@@ -13,6 +13,7 @@ mod mask_file;
 mod method;
 mod output;
 mod photo;
+mod precision;
 mod remote;
 mod shard;
 mod terminal;

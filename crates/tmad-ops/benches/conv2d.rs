@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use tmad_ops::kernels::{
-    Activation, Algorithm, Conv2dShape, Level, PackedWeights, conv2d_backward_input,
+    Activation, Algorithm, Conv2dShape, Level, PackedWeights, Precision, conv2d_backward_input,
     conv2d_backward_weight, conv2d_with,
 };
 
@@ -99,8 +99,9 @@ fn main() {
         .skip(1)
         .find(|arg| !arg.starts_with('-'))
         .unwrap_or_default();
+    let precisions = [Precision::F32, Precision::Bf16];
     println!(
-        "{}, {} threads, GFLOP/s",
+        "{}, {} threads, GFLOP/s; below f32 bf16, where there is such a kernel",
         Level::current().name(),
         rayon::current_num_threads()
     );
@@ -130,26 +131,39 @@ fn main() {
         let act = Activation::LeakyRelu(0.2);
         let speed = |seconds: f64| s.flops() as f64 * 1e-9 / seconds;
 
-        print!("{name:34}");
-        let chosen = Algorithm::choose(&s, Level::current());
-        for algorithm in Algorithm::ALL {
-            if !algorithm.supports(&s, Level::current()) {
-                print!(" {:>10}", "");
-                continue;
-            }
-            let bias = Some(bias.as_slice());
-            let forward = speed(seconds(|| {
-                conv2d_with(Some(algorithm), &s, &x, &packed, bias, None, act, &mut out)
-            }));
-            let mark = if algorithm == chosen { '*' } else { ' ' };
-            print!(" {forward:9.1}{mark}");
+        for precision in precisions.into_iter().filter(|p| p.is_supported()) {
+            precision.force(|| {
+                match precision {
+                    Precision::F32 => print!("{name:34}"),
+                    Precision::Bf16 => print!("{:34}", ""),
+                }
+                let chosen = Algorithm::choose(&s, Level::current());
+                for algorithm in Algorithm::ALL {
+                    if !algorithm.supports(&s, Level::current()) {
+                        print!(" {:>10}", "");
+                        continue;
+                    }
+                    let bias = Some(bias.as_slice());
+                    let forward = speed(seconds(|| {
+                        conv2d_with(Some(algorithm), &s, &x, &packed, bias, None, act, &mut out)
+                    }));
+                    let mark = if algorithm == chosen { '*' } else { ' ' };
+                    print!(" {forward:9.1}{mark}");
+                }
+                let grad_x = speed(seconds(|| {
+                    conv2d_backward_input(&s, &grad_out, &weight, &mut grad_in)
+                }));
+                let grad_w = speed(seconds(|| {
+                    conv2d_backward_weight(
+                        &s,
+                        &x,
+                        &grad_out,
+                        &mut grad_weight,
+                        Some(&mut bias.clone()),
+                    )
+                }));
+                println!(" {grad_x:8.1} {grad_w:8.1}");
+            })
         }
-        let grad_x = speed(seconds(|| {
-            conv2d_backward_input(&s, &grad_out, &weight, &mut grad_in)
-        }));
-        let grad_w = speed(seconds(|| {
-            conv2d_backward_weight(&s, &x, &grad_out, &mut grad_weight, Some(&mut bias.clone()))
-        }));
-        println!(" {grad_x:8.1} {grad_w:8.1}");
     }
 }

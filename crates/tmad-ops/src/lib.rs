@@ -213,7 +213,7 @@ pub fn is_plain_memory(device: &Device) -> bool {
 }
 
 pub use kept::KeptWeights;
-pub use kernels::{CARAFE_TAPS, MaxPool};
+pub use kernels::{CARAFE_TAPS, MaxPool, Precision};
 
 /// Side of CARAFE's reassembly window.
 pub const CARAFE_KERNEL: usize = 5;

@@ -3,6 +3,7 @@
 use crate::discriminators::{DiscriminatorConfig, GlobalDiscriminator};
 use serde::{Deserialize, Serialize};
 use tmad::model::ModelConfig;
+use tmad_ops::Precision;
 
 mod data;
 
@@ -29,6 +30,42 @@ pub struct TrainConfig {
     pub ema_decay: f64,
     /// Pictures kept away from training, whose loss is reported at every checkpoint. Default 48.
     pub num_validation: usize,
+    /// Of the products of convolutions. Default `auto`.
+    pub precision: PrecisionChoice,
+}
+
+/// How exactly a run's convolutions multiply. Weights, optimiser, losses and sums are f32 in any
+/// case, and so is validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrecisionChoice {
+    /// As exactly as f32.
+    F32,
+    /// With factors of bf16, where the processor multiplies them; in f32 elsewhere.
+    Bf16,
+    /// The faster one of both, decided when the run is started.
+    Auto,
+}
+
+impl PrecisionChoice {
+    /// The precision on this machine.
+    pub fn here(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::Bf16 if Precision::Bf16.is_supported() => Precision::Bf16,
+            Self::Bf16 => Precision::F32,
+            Self::Auto => Precision::fastest(),
+        }
+    }
+
+    /// What a run's folder holds: decided once and for all.
+    pub(crate) fn decided(self) -> Self {
+        match self.here() {
+            _ if self != Self::Auto => self,
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 impl Default for TrainConfig {
@@ -42,6 +79,7 @@ impl Default for TrainConfig {
             discriminators: DiscriminatorConfig::default(),
             ema_decay: 0.999,
             num_validation: 48,
+            precision: PrecisionChoice::Auto,
         }
     }
 }

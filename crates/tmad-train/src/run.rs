@@ -56,6 +56,8 @@ pub enum Event {
         steps: u64,
         /// Pictures that are drawn from.
         pictures: usize,
+        /// Precision of the products, `f32` or `bf16`.
+        precision: &'static str,
     },
     /// Means over the steps since the last such event.
     Step {

@@ -192,9 +192,10 @@ pub fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync
         return items.into_iter().map(work).collect();
     }
     let work = &work;
+    let precision = Precision::current();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (items.into_iter())
-            .map(|item| scope.spawn(move || work(item)))
+            .map(|item| scope.spawn(move || precision.force(|| work(item))))
             .collect();
         (threads.into_iter())
             .map(|thread| (thread.join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic)))

@@ -2,7 +2,7 @@
 
 use crate::adversary::{Adversary, Discriminators};
 use crate::checkpoint::{self, Place, State};
-use crate::config::{StageConfig, TrainConfig};
+use crate::config::{PrecisionChoice, StageConfig, TrainConfig};
 use crate::data::{Loader, Pictures, Sample, Sampler};
 use crate::meter::Meter;
 use crate::run::{Ending, Event, Summary, TrainError, TrainOptions};
@@ -20,6 +20,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tmad::model::Model;
 use tmad::perceptual::FeatureNetwork;
+use tmad_ops::Precision;
 
 /// Steps between two [`Event::Step`]s; losses are read back from the device only then.
 const LOG_EVERY: u64 = 50;
@@ -34,12 +35,17 @@ pub fn train(
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Summary, TrainError> {
     let folder = RunFolder::open(&options.out, options.resume)?;
-    let config = if options.resume {
-        folder.read_config()?
+    let mut config = options.config.clone();
+    if options.resume {
+        config = folder.read_config()?;
+        if config.precision == PrecisionChoice::Auto {
+            // From the time before there was a choice.
+            config.precision = PrecisionChoice::F32;
+        }
     } else {
-        folder.write_config(&options.config)?;
-        options.config.clone()
-    };
+        config.precision = config.precision.decided();
+        folder.write_config(&config)?;
+    }
     config.check().map_err(TrainError::Config)?;
     if options.devices.is_empty() {
         return Err(TrainError::Config("no device to train on".to_owned()));
@@ -49,6 +55,12 @@ pub fn train(
         log.append(&event);
         on_event(&event);
     };
+    let precision = config.precision.here();
+    if config.precision == PrecisionChoice::Bf16 && precision != Precision::Bf16 {
+        report(Event::Warning {
+            message: "this processor does not multiply bf16; the run goes on in f32".to_owned(),
+        });
+    }
     let needed = config.num_validation + 1;
     let pictures = Arc::new(Pictures::open(
         &options.data,
@@ -79,7 +91,7 @@ pub fn train(
         started: Instant::now(),
     };
     loop {
-        let ending = run.stage(&mut state, &mut report)?;
+        let ending = precision.force(|| run.stage(&mut state, &mut report))?;
         if let Some(ending) = ending {
             let checkpoint = run.checkpoint(&state, &mut report)?;
             return Ok(Summary {
@@ -222,6 +234,7 @@ impl Run<'_> {
             step: state.place.step,
             steps: stage.iterations,
             pictures: num_train,
+            precision: Precision::current().name(),
         });
         let devices: Vec<_> = (self.options.devices.iter())
             .map(|device| device.clone().autodiff())
@@ -290,12 +303,9 @@ impl Run<'_> {
         report(Event::Checkpoint { path: path.clone() });
         let last = self.config.stages.len() - 1;
         let networks = self.config.stages[state.place.stage.min(last)].networks;
-        let (psnr, previews) = validation::measure(
-            &state.average,
-            &self.validation,
-            networks,
-            &self.options.devices[0],
-        );
+        let device = &self.options.devices[0];
+        let (psnr, previews) = Precision::F32
+            .force(|| validation::measure(&state.average, &self.validation, networks, device));
         if let Some(previews) = previews {
             self.folder.write_preview(&previews, state.place)?;
         }

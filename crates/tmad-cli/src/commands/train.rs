@@ -2,6 +2,7 @@
 
 use crate::device::DeviceChoice;
 use crate::interrupt;
+use crate::precision::PrecisionChoice;
 use crate::terminal::{Terminal, UsageError};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -60,6 +61,10 @@ pub struct TrainArgs {
     /// What to train on
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
+    /// How exactly convolutions multiply [default: that of the configuration, or auto: the fastest
+    /// that the processor has]. The run keeps it
+    #[arg(long, value_enum, conflicts_with = "resume")]
+    precision: Option<PrecisionChoice>,
     /// Split every batch among so many devices of that kind, whose gradients are added up
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
@@ -79,13 +84,15 @@ pub fn run(args: &TrainArgs, terminal: &Terminal) -> Result<()> {
     if args.resume {
         check_is_folder(&args.out, "start without --resume")?;
     }
+    let mut config = (args.config.as_deref())
+        .map_or_else(|| Ok(TrainConfig::default()), read_config)?;
+    if let Some(precision) = args.precision {
+        config.precision = precision.of_a_run();
+    }
     let options = TrainOptions {
         data: args.data.clone(),
         out: args.out.clone(),
-        config: args
-            .config
-            .as_deref()
-            .map_or_else(|| Ok(TrainConfig::default()), read_config)?,
+        config,
         resume: args.resume,
         init: args.init.clone(),
         perceptual_weights: args.perceptual_weights.clone(),
@@ -147,12 +154,13 @@ impl Display {
                 step,
                 steps,
                 pictures,
+                precision,
             } => {
                 self.bar.set_prefix(format!("stage {}", stage + 1));
                 self.bar.set_length(*steps);
                 self.bar.set_position(*step);
                 self.line(format!(
-                    "stage {}: step {step} of {steps}, {pictures} pictures",
+                    "stage {}: step {step} of {steps}, {pictures} pictures, {precision}",
                     stage + 1
                 ));
             }

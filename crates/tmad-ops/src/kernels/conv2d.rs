@@ -4,6 +4,7 @@ use super::gemm::Source;
 use super::layout::Epilogue;
 use super::panels::{Panels, WeightLayout};
 use super::plan::Plan;
+use super::precision::Precision;
 use super::scratch::{Output, with_scratch};
 use super::shape::{Activation, Conv2dShape, check_len, note};
 use super::simd::Level;
@@ -117,6 +118,7 @@ pub fn conv2d_with<'a, 'b>(
     }
     let weight = weight.into();
     let level = weight.check(shape);
+    let precision = Precision::current();
     let algorithm = algorithm.unwrap_or_else(|| Algorithm::choose(shape, level));
     assert!(
         algorithm.supports(shape, level),
@@ -166,7 +168,11 @@ pub fn conv2d_with<'a, 'b>(
         }
         Algorithm::Winograd => {
             let layout = WeightLayout::forward(shape);
-            if shape.stride == 1 {
+            if shape.stride == 1 && precision == Precision::Bf16 {
+                let make = |w: &[f32]| winograd::DenseHalves::transform_weights(w, layout, level);
+                let panels = weight.panels(|w| &w.winograd_halves, make);
+                winograd::DenseHalves::new(shape, level).run(level, x, &panels, epilogue, out);
+            } else if shape.stride == 1 {
                 let make = |w: &[f32]| winograd::Dense::transform_weights(w, layout, level);
                 let panels = weight.panels(|w| &w.winograd, make);
                 winograd::Dense::new(shape, level).run(level, x, &panels, epilogue, out);
@@ -227,9 +233,19 @@ pub fn conv2d_backward_input<'a>(
         && Algorithm::choose(&turned, level) == Algorithm::Winograd
     {
         let layout = WeightLayout::turned(shape);
-        let plan = winograd::Dense::new(&turned, level);
-        let panels = winograd::Dense::transform_weights(weight, layout, level);
-        plan.run(level, grad_out, &panels, Epilogue::none(), grad_in);
+        let none = Epilogue::none();
+        match Precision::current() {
+            Precision::F32 => {
+                let plan = winograd::Dense::new(&turned, level);
+                let panels = winograd::Dense::transform_weights(weight, layout, level);
+                plan.run(level, grad_out, &panels, none, grad_in);
+            }
+            Precision::Bf16 => {
+                let plan = winograd::DenseHalves::new(&turned, level);
+                let panels = winograd::DenseHalves::transform_weights(weight, layout, level);
+                plan.run(level, grad_out, &panels, none, grad_in);
+            }
+        }
         return;
     }
     let panels = Panels::new(weight, WeightLayout::turned(shape), level.lanes());
@@ -273,7 +289,8 @@ pub fn conv2d_backward_weight(
     }
     let level = Level::current();
     if Algorithm::gradient_by_winograd(shape, level) {
-        winograd::weight_gradient(shape, level, x, grad_out, grad_weight);
+        let how = (level, Precision::current());
+        winograd::weight_gradient(shape, how, x, grad_out, grad_weight);
         if let Some(grad_bias) = grad_bias {
             weight_grad::bias(shape, grad_out, grad_bias);
         }

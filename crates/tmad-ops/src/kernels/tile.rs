@@ -4,6 +4,7 @@
 //! `MR · NV` multiply-adds. Every sum runs over its terms in ascending order, whatever the
 //! tile it falls into, so results do not depend on how the work is cut.
 
+use super::factors::{Factors, Whole};
 use super::simd::Vector;
 
 /// Scalars of a tile that is one vector wide: with as few as for two vectors, the multiply-adds
@@ -35,6 +36,24 @@ pub(crate) unsafe fn multiply<V: Vector, const MR: usize, const NV: usize>(
     acc: &mut Acc<V, MR, NV>,
 ) {
     // SAFETY: the caller's promise.
+    unsafe { multiply_as::<Whole, V, MR, NV>(depth, a, step, b, b_step, acc) }
+}
+
+/// [`multiply`] for factors of another format: an f32's place in `a` and `b` then holds
+/// [`Factors::PER_SLOT`] of them, whose products are added to one sum.
+///
+/// # Safety
+/// As [`multiply`], and as [`Factors`].
+#[inline(always)]
+pub(crate) unsafe fn multiply_as<F: Factors<V>, V: Vector, const MR: usize, const NV: usize>(
+    depth: usize,
+    a: &[*const f32; MR],
+    step: usize,
+    b: *const f32,
+    b_step: usize,
+    acc: &mut Acc<V, MR, NV>,
+) {
+    // SAFETY: the caller's promise.
     unsafe {
         let mut b = b;
         for p in 0..depth {
@@ -45,7 +64,7 @@ pub(crate) unsafe fn multiply<V: Vector, const MR: usize, const NV: usize>(
             for i in 0..MR {
                 let scalar = V::splat(*a[i].add(p * step));
                 for j in 0..NV {
-                    acc[i][j] = acc[i][j].add_mul(scalar, row[j]);
+                    acc[i][j] = F::add_product(acc[i][j], scalar, row[j]);
                 }
             }
             b = b.add(b_step);

@@ -15,6 +15,8 @@ pub struct WeightPanels {
     pub(super) direct: OnceLock<Panels>,
     /// For stride 1 by Winograd's algorithm.
     pub(super) winograd: OnceLock<Panels>,
+    /// The same with products of bf16.
+    pub(super) winograd_halves: OnceLock<Panels>,
     /// For stride 2 by Winograd's algorithm.
     pub(super) strided: OnceLock<Panels>,
 }
@@ -26,6 +28,7 @@ impl WeightPanels {
             level: Level::current(),
             direct: OnceLock::new(),
             winograd: OnceLock::new(),
+            winograd_halves: OnceLock::new(),
             strided: OnceLock::new(),
         }
     }

@@ -6,17 +6,18 @@
 //! phases: a 4×4 block needs 81 products instead of 144.
 //!
 //! Rounding is amplified by the transforms: results are within 10⁻⁴ of the largest output,
-//! where the direct sum reaches about 10⁻⁶.
+//! where the direct sum reaches about 10⁻⁶. With products of bf16, whose rounding is what counts
+//! then, the transforms are others, which amplify less.
 
 mod block;
 mod gradient;
 mod transforms;
 mod weights;
 
-pub(super) use gradient::weight_gradient;
-
+use super::factors::{Format, Halves, Whole};
 use super::layout::{Epilogue, channel_pitch, clear, pack_row};
 use super::panels::Panels;
+use super::precision::Precision;
 use super::scratch::{LINE, Output, for_each_task, with_scratch};
 use super::shape::Conv2dShape;
 use super::simd::{Level, Vector};
@@ -32,9 +33,29 @@ const SPAN: usize = 6;
 const POINTS: usize = SPAN * SPAN;
 
 /// Stride 1, any dilation.
-pub(super) type Dense = Plan<transforms::Dense, TILE, SPAN>;
+pub(super) type Dense = Plan<transforms::Dense, Whole, TILE, SPAN>;
+/// The same with products of bf16.
+pub(super) type DenseHalves = Plan<transforms::Balanced, Halves, TILE, SPAN>;
 /// Stride 2, no dilation.
-pub(super) type Strided = Plan<transforms::Strided, 4, 9>;
+pub(super) type Strided = Plan<transforms::Strided, Whole, 4, 9>;
+
+/// Fills `grad_weight`, the gradient of the weight.
+///
+/// # Panics
+/// If a slice does not fit the shape, or a shape is not one of stride 1.
+pub(super) fn weight_gradient(
+    s: &Conv2dShape,
+    (level, precision): (Level, Precision),
+    x: &[f32],
+    grad_out: &[f32],
+    grad_weight: &mut [f32],
+) {
+    use transforms::{Balanced, Dense};
+    match precision {
+        Precision::F32 => gradient::run::<Dense, Whole>(s, level, x, grad_out, grad_weight),
+        Precision::Bf16 => gradient::run::<Balanced, Halves>(s, level, x, grad_out, grad_weight),
+    }
+}
 
 /// Bytes of transformed input and of products of one task; they stay in the second-level cache.
 const BLOCK_BYTES: usize = 640 << 10;
@@ -42,9 +63,18 @@ const BLOCK_BYTES: usize = 640 << 10;
 /// Rows of the largest register tile.
 const TILES_AT_ONCE: usize = 8;
 
+/// Where transformed pixels go.
+pub(super) trait Points<V> {
+    /// Stores channels from `channel` on of one point of a tile, counted from the row's first.
+    ///
+    /// # Safety
+    /// The CPU has `V`, and the buffer has a place for them.
+    unsafe fn put(&self, point: usize, tile: usize, channel: usize, value: V);
+}
+
 /// Sizes of a Winograd convolution.
-pub(super) struct Plan<S, const TILE: usize, const SPAN: usize> {
-    scheme: PhantomData<S>,
+pub(super) struct Plan<S, F, const TILE: usize, const SPAN: usize> {
+    scheme: PhantomData<(S, F)>,
     shape: Conv2dShape,
     tiles_y: usize,
     /// Tiles of one row, over all column phases.
@@ -53,11 +83,15 @@ pub(super) struct Plan<S, const TILE: usize, const SPAN: usize> {
     /// Columns of a packed input row.
     input_width: usize,
     in_pitch: usize,
-    /// Floats between two points of the transformed input.
+    /// Slots of the channels of one tile of the transformed input.
+    point_pitch: usize,
+    /// Slots between two points of the transformed input.
     point_len: usize,
 }
 
-impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, SPAN> {
+impl<S: Scheme<TILE, SPAN>, F: Format, const TILE: usize, const SPAN: usize>
+    Plan<S, F, TILE, SPAN>
+{
     /// Inputs along one axis from a tile to the next.
     const STEP: usize = S::STRIDE * TILE;
     /// Products of a tile per pair of channels.
@@ -69,7 +103,8 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, 
         let (tiles_y, tiles_x) = (tiles(s.out_height()), d * tiles(s.out_width()));
         let in_pitch = channel_pitch(s.in_channels, level.lanes());
         let panel = (2 * level.lanes()).min(s.out_channels.next_multiple_of(level.lanes()));
-        let tile_bytes = 4 * Self::POINTS * (in_pitch + panel);
+        let point_pitch = F::slots(in_pitch);
+        let tile_bytes = 4 * Self::POINTS * (point_pitch + panel);
         let rows = s.batch * d * tiles_y;
         let rows_per_task = (BLOCK_BYTES / (tile_bytes * tiles_x).max(1)).clamp(1, rows.max(1));
         let rows_per_task = rows_per_task.min(rows.div_ceil(4).max(1));
@@ -92,7 +127,7 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, 
         let reach = Self::STEP * tiles_x + (SPAN - Self::STEP) * d;
         let input_width = reach.max(s.padding + s.width);
         // Without the extra line, the points of one tile would share few cache sets.
-        let point_len = (rows_per_task * tiles_x).next_multiple_of(8) * in_pitch + LINE;
+        let point_len = (rows_per_task * tiles_x).next_multiple_of(8) * point_pitch + LINE;
         Self {
             scheme: PhantomData,
             shape: s,
@@ -101,6 +136,7 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, 
             rows_per_task,
             input_width,
             in_pitch,
+            point_pitch,
             point_len,
         }
     }
@@ -122,7 +158,8 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, 
         assert!(s.stride == 1 || s.dilation == 1);
         assert_eq!(x.len(), s.input_len());
         assert_eq!(out.len(), s.output_len());
-        assert_eq!(panels.len(), Self::POINTS * s.in_channels * s.out_channels);
+        let weights = Self::POINTS * F::slots(s.in_channels) * s.out_channels;
+        assert_eq!(panels.len(), weights);
         let rows = s.batch * s.dilation * self.tiles_y;
         let tiles = (self.rows_per_task * self.tiles_x).next_multiple_of(8);
         let width = 2 * level.lanes();
@@ -155,7 +192,7 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, 
                 };
                 // SAFETY: the level is supported; tasks write different rows of `out`; the
                 // buffers have the lengths computed above.
-                unsafe { level.run(kernel) }
+                unsafe { F::run(level, kernel) }
             });
         });
     }
@@ -175,7 +212,7 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, 
         tile / per_phase + d * TILE * (tile % per_phase)
     }
 
-    /// Transforms the input tiles of one row: `points[p·point_len + tile·in_pitch + channel]`.
+    /// Transforms the input tiles of one row.
     ///
     /// A row of tiles shares its first rows of pixels with the one above. Where that one `was_last`
     /// in `input`, only the others are packed: the buffer is a ring.
@@ -189,7 +226,7 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, 
         was_last: bool,
         x: &[f32],
         input: *mut f32,
-        points: *mut f32,
+        points: &impl Points<V>,
     ) {
         let s = &self.shape;
         let (image, phase, ty) = self.place(row);
@@ -240,11 +277,10 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Plan<S, TILE, 
                             half[i][j] = d[i];
                         }
                     }
-                    let dst = points.add(tile * self.in_pitch + c);
                     for i in 0..SPAN {
                         let d = S::input(half[i]);
                         for j in 0..SPAN {
-                            d[j].store(dst.add((i * SPAN + j) * self.point_len));
+                            points.put(i * SPAN + j, tile, c, d[j]);
                         }
                     }
                 }

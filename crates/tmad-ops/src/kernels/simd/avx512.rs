@@ -13,7 +13,7 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct F32x16(__m512);
+pub(super) struct F32x16(pub(super) __m512);
 
 // SAFETY of the blocks below: a value, or the caller of a constructor, proves AVX-512F; the
 // callers of loads and stores answer for the pointers.

@@ -1,16 +1,18 @@
 //! From packed rows to output rows, for as many tiles as the second-level cache holds.
 
+use super::super::factors::{FactorKernel, Factors, Format};
 use super::super::layout::{Epilogue, unpack_row};
 use super::super::panels::Panels;
 use super::super::scratch::LINE;
-use super::super::simd::{Kernel, Vector};
+use super::super::simd::Vector;
 use super::super::tile::{self, NARROW_MR};
-use super::Plan;
 use super::transforms::Scheme;
+use super::{Plan, Points};
+use std::marker::PhantomData;
 
 /// Some rows of tiles, for all output channels.
-pub(super) struct Block<'a, S, const TILE: usize, const SPAN: usize> {
-    pub(super) plan: &'a Plan<S, TILE, SPAN>,
+pub(super) struct Block<'a, S, F, const TILE: usize, const SPAN: usize> {
+    pub(super) plan: &'a Plan<S, F, TILE, SPAN>,
     pub(super) panels: &'a Panels,
     pub(super) x: &'a [f32],
     pub(super) out: *mut f32,
@@ -23,18 +25,45 @@ pub(super) struct Block<'a, S, const TILE: usize, const SPAN: usize> {
     pub(super) result: &'a mut [f32],
 }
 
-impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Kernel
-    for Block<'_, S, TILE, SPAN>
+/// The channels of a tile lie side by side.
+struct Channels<F> {
+    format: PhantomData<F>,
+    start: *mut f32,
+    pitch: usize,
+    point_len: usize,
+}
+
+impl<V: Vector, F: Factors<V>> Points<V> for Channels<F> {
+    #[inline(always)]
+    unsafe fn put(&self, point: usize, tile: usize, channel: usize, value: V) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let row = self.start.add(point * self.point_len + tile * self.pitch);
+            F::store_along(value, row, channel);
+        }
+    }
+}
+
+impl<S: Scheme<TILE, SPAN>, F: Format, const TILE: usize, const SPAN: usize> FactorKernel<F>
+    for Block<'_, S, F, TILE, SPAN>
 {
     #[inline(always)]
-    unsafe fn run<V: Vector, const MR: usize>(self) {
+    unsafe fn run<V: Vector, const MR: usize>(self)
+    where
+        F: Factors<V>,
+    {
         let plan = self.plan;
         let (input, points) = (self.input.as_mut_ptr(), self.points.as_mut_ptr());
         // SAFETY: buffers as computed in `Plan::run`.
         unsafe {
             for r in 0..self.num_rows {
-                let points = points.add(r * plan.tiles_x * plan.in_pitch);
-                plan.transform_row::<V>(self.first_row + r, r > 0, self.x, input, points);
+                let points = Channels::<F> {
+                    format: PhantomData,
+                    start: points.add(r * plan.tiles_x * plan.point_pitch),
+                    pitch: plan.point_pitch,
+                    point_len: plan.point_len,
+                };
+                plan.transform_row::<V>(self.first_row + r, r > 0, self.x, input, &points);
             }
             for (first, vectors, panel) in self.panels.iter() {
                 if vectors == 2 {
@@ -50,15 +79,20 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Kernel
     }
 }
 
-impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Block<'_, S, TILE, SPAN> {
+impl<S: Scheme<TILE, SPAN>, F: Format, const TILE: usize, const SPAN: usize>
+    Block<'_, S, F, TILE, SPAN>
+{
     /// The products of all points and tiles for one panel of output channels.
     ///
     /// # Safety
     /// The CPU has `V`.
     #[inline(always)]
-    unsafe fn multiply<V: Vector, const MR: usize, const NV: usize>(&self, panel: &[f32]) {
+    unsafe fn multiply<V: Vector, const MR: usize, const NV: usize>(&self, panel: &[f32])
+    where
+        F: Factors<V>,
+    {
         let plan = self.plan;
-        let channels = plan.shape.in_channels;
+        let depth = F::slots(plan.shape.in_channels);
         let tiles = self.num_rows * plan.tiles_x;
         let width = NV * V::LANES;
         for point in 0..SPAN * SPAN {
@@ -66,18 +100,18 @@ impl<S: Scheme<TILE, SPAN>, const TILE: usize, const SPAN: usize> Block<'_, S, T
             unsafe {
                 let points = self.points.as_ptr().add(point * plan.point_len);
                 let products = self.product(point, width);
-                let weights = panel.as_ptr().add(point * channels * width);
+                let weights = panel.as_ptr().add(point * depth * width);
                 for first in (0..tiles).step_by(MR) {
                     // Rows past the end repeat the last tile; they are not stored.
                     let mut a = [points; MR];
                     let mut dst = [products; MR];
                     for i in 0..MR {
                         let tile = (first + i).min(tiles - 1);
-                        a[i] = points.add(tile * plan.in_pitch);
+                        a[i] = points.add(tile * plan.point_pitch);
                         dst[i] = products.add(tile * width);
                     }
                     let mut acc = tile::zeros::<V, MR, NV>();
-                    tile::multiply(channels, &a, 1, weights, width, &mut acc);
+                    tile::multiply_as::<F, _, _, _>(depth, &a, 1, weights, width, &mut acc);
                     tile::store(&acc, &dst, MR.min(tiles - first));
                 }
             }

@@ -4,23 +4,22 @@
 //! 36 matrix products. As in the direct sum, tiles are cut into parts by the shape alone and
 //! the parts are added in order.
 
+use super::super::factors::{FactorKernel, Factors, Format};
 use super::super::layout::{channel_pitch, clear, pack_row};
 use super::super::scratch::{LINE, SharedMut, for_each_task, with_scratch};
 use super::super::shape::Conv2dShape;
 use super::super::simd::{Kernel, Level, MAX_LANES, Vector};
 use super::super::tile::{self, NARROW_MR};
-use super::transforms::{transform_gradient, transform_weight_gradient};
-use super::{Dense, POINTS, SPAN, TILE};
+use super::transforms::Adjoint;
+use super::{POINTS, Plan, Points, SPAN, TILE};
+use std::marker::PhantomData;
 
 /// Parts at most, and tiles for which another part pays for its own sums.
 const MAX_PARTS: usize = 8;
 const TILES_PER_PART: usize = 64;
 
-/// Fills `grad_weight`.
-///
-/// # Panics
-/// If a slice does not fit the shape, or a shape is not one for [`Dense`].
-pub(in super::super) fn weight_gradient(
+/// See [`weight_gradient`](super::weight_gradient).
+pub(super) fn run<S: Adjoint, F: Format>(
     s: &Conv2dShape,
     level: Level,
     x: &[f32],
@@ -32,7 +31,7 @@ pub(in super::super) fn weight_gradient(
     assert_eq!(x.len(), s.input_len());
     assert_eq!(grad_out.len(), s.output_len());
     assert_eq!(grad_weight.len(), s.weight_len());
-    let plan = Dense::new(s, level);
+    let plan = Plan::<S, F, TILE, SPAN>::new(s, level);
     let out_pitch = channel_pitch(s.out_channels, level.lanes());
     let rows = s.batch * s.dilation * plan.tiles_y;
     let tiles = plan.rows_per_task * plan.tiles_x;
@@ -40,10 +39,12 @@ pub(in super::super) fn weight_gradient(
         .clamp(1, MAX_PARTS)
         .min(rows.max(1));
     let part_len = POINTS * s.in_channels * out_pitch;
-    let grad_point_len = tiles * out_pitch + LINE;
+    // Tiles that follow each other share slots.
+    let point_len = F::slots(tiles) * plan.in_pitch + LINE;
+    let grad_point_len = F::slots(tiles) * out_pitch + LINE;
     let lens = [
         (SPAN * plan.input_width * plan.in_pitch).max(TILE * TILE * plan.tiles_x * out_pitch),
-        POINTS * plan.point_len + LINE,
+        POINTS * point_len + LINE,
         POINTS * grad_point_len,
     ]
     .map(|len| len.next_multiple_of(LINE));
@@ -53,13 +54,14 @@ pub(in super::super) fn weight_gradient(
             with_scratch(lens.iter().sum(), |scratch| {
                 let (row, scratch) = scratch.split_at_mut(lens[0]);
                 let (points, grad_points) = scratch.split_at_mut(lens[1]);
-                let kernel = Part {
+                let kernel = Part::<S, F> {
                     plan: &plan,
                     x,
                     grad_out,
                     rows: (part * rows / parts, (part + 1) * rows / parts),
                     row,
                     points,
+                    point_len,
                     grad_points,
                     grad_point_len,
                     out_pitch,
@@ -67,14 +69,15 @@ pub(in super::super) fn weight_gradient(
                     sums: unsafe { shared.get().add(part * part_len) },
                 };
                 // SAFETY: the level is supported; the buffers have the lengths above.
-                unsafe { level.run(kernel) }
+                unsafe { F::run(level, kernel) }
             });
         });
         let shared_weight = SharedMut::new(grad_weight);
         let sums = &*sums;
         for_each_task(s.in_channels, (parts * part_len) as u64, |channel| {
             let grad_weight = shared_weight.get();
-            let kernel = Channel {
+            let kernel = Channel::<S> {
+                scheme: PhantomData,
                 shape: s,
                 sums,
                 part_len,
@@ -89,8 +92,8 @@ pub(in super::super) fn weight_gradient(
 }
 
 /// The sums over some rows of tiles: `sums[(point · in_channels + channel) · out_pitch ..]`.
-struct Part<'a> {
-    plan: &'a Dense,
+struct Part<'a, S, F> {
+    plan: &'a Plan<S, F, TILE, SPAN>,
     x: &'a [f32],
     grad_out: &'a [f32],
     rows: (usize, usize),
@@ -99,33 +102,99 @@ struct Part<'a> {
     /// Holds the transformed input, and one line more, because tiles read whole blocks of
     /// channels.
     points: &'a mut [f32],
+    point_len: usize,
     grad_points: &'a mut [f32],
     grad_point_len: usize,
     out_pitch: usize,
     sums: *mut f32,
 }
 
-impl Kernel for Part<'_> {
+/// The channels of a tile lie side by side, tiles that share slots across.
+struct Tiles<F> {
+    format: PhantomData<F>,
+    start: *mut f32,
+    pitch: usize,
+    point_len: usize,
+    first_tile: usize,
+}
+
+impl<F: Format> Tiles<F> {
+    /// Completes the last slot of `tiles` tiles with zeros.
+    ///
+    /// # Safety
+    /// As [`Points::put`].
     #[inline(always)]
-    unsafe fn run<V: Vector, const MR: usize>(self) {
+    unsafe fn complete<V: Vector>(&self, tiles: usize)
+    where
+        F: Factors<V>,
+    {
+        for tile in tiles..tiles.next_multiple_of(F::PER_SLOT) {
+            for point in 0..POINTS {
+                for channel in (0..self.pitch).step_by(V::LANES) {
+                    // SAFETY: the caller's promise.
+                    unsafe { self.put(point, tile, channel, V::splat(0.0)) }
+                }
+            }
+        }
+    }
+}
+
+impl<V: Vector, F: Factors<V>> Points<V> for Tiles<F> {
+    #[inline(always)]
+    unsafe fn put(&self, point: usize, tile: usize, channel: usize, value: V) {
+        let tile = self.first_tile + tile;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let row = self.start.add(point * self.point_len);
+            let row = row.add(tile / F::PER_SLOT * self.pitch + channel);
+            F::store_across(value, row, tile % F::PER_SLOT);
+        }
+    }
+}
+
+impl<S: Adjoint, F: Format> FactorKernel<F> for Part<'_, S, F> {
+    #[inline(always)]
+    unsafe fn run<V: Vector, const MR: usize>(self)
+    where
+        F: Factors<V>,
+    {
         let plan = self.plan;
         let channels = plan.shape.in_channels;
         let (points, grad_points) = (self.points.as_mut_ptr(), self.grad_points.as_mut_ptr());
         let row = self.row.as_mut_ptr();
         let (first, end) = self.rows;
-        // SAFETY: buffers as computed in `weight_gradient`.
+        // SAFETY: buffers as computed in `run`.
         unsafe {
             clear(self.sums, POINTS * channels * self.out_pitch);
             for block in (first..end).step_by(plan.rows_per_task) {
                 let num_rows = plan.rows_per_task.min(end - block);
+                let tiles_from = |first_tile: usize| {
+                    let (start, pitch) = (points, plan.in_pitch);
+                    let x = Tiles::<F> {
+                        format: PhantomData,
+                        start,
+                        pitch,
+                        point_len: self.point_len,
+                        first_tile,
+                    };
+                    let grad = Tiles::<F> {
+                        start: grad_points,
+                        pitch: self.out_pitch,
+                        point_len: self.grad_point_len,
+                        ..x
+                    };
+                    (x, grad)
+                };
                 for r in 0..num_rows {
-                    let tile = r * plan.tiles_x;
-                    let points = points.add(tile * plan.in_pitch);
+                    let (points, grad_points) = tiles_from(r * plan.tiles_x);
                     // The buffer holds rows of `grad_out` in between.
-                    plan.transform_row::<V>(block + r, false, self.x, row, points);
-                    self.transform_row::<V>(block + r, grad_points.add(tile * self.out_pitch));
+                    plan.transform_row::<V>(block + r, false, self.x, row, &points);
+                    self.transform_row::<V>(block + r, &grad_points);
                 }
                 let tiles = num_rows * plan.tiles_x;
+                let (points, grad_points) = tiles_from(0);
+                points.complete::<V>(tiles);
+                grad_points.complete::<V>(tiles);
                 for point in 0..POINTS {
                     let mut column = 0;
                     while column < self.out_pitch {
@@ -143,13 +212,13 @@ impl Kernel for Part<'_> {
     }
 }
 
-impl Part<'_> {
+impl<S: Adjoint, F: Format> Part<'_, S, F> {
     /// Transforms the tiles of `grad_out` of one row.
     ///
     /// # Safety
     /// The CPU has `V`; `points` is writable for this row's tiles.
     #[inline(always)]
-    unsafe fn transform_row<V: Vector>(&self, row: usize, points: *mut f32) {
+    unsafe fn transform_row<V: Vector>(&self, row: usize, points: &impl Points<V>) {
         let plan = self.plan;
         let s = &plan.shape;
         let pitch = self.out_pitch;
@@ -157,7 +226,7 @@ impl Part<'_> {
         let (image, phase, ty) = plan.place(row);
         let row_len = TILE * plan.tiles_x * pitch;
         let packed = self.row.as_ptr().cast_mut();
-        // SAFETY: buffers as computed in `weight_gradient`; `y` is checked.
+        // SAFETY: buffers as computed in `run`; `y` is checked.
         unsafe {
             for i in 0..TILE {
                 let y = phase + s.dilation * (TILE * ty + i);
@@ -180,16 +249,15 @@ impl Part<'_> {
                         for (i, g) in g.iter_mut().enumerate() {
                             *g = V::load(column.add(i * row_len + j * s.dilation * pitch + c));
                         }
-                        let g = transform_gradient(g);
+                        let g = S::gradient(g);
                         for i in 0..SPAN {
                             half[i][j] = g[i];
                         }
                     }
-                    let dst = points.add(tile * pitch + c);
                     for i in 0..SPAN {
-                        let g = transform_gradient(half[i]);
+                        let g = S::gradient(half[i]);
                         for j in 0..SPAN {
-                            g[j].store(dst.add((i * SPAN + j) * self.grad_point_len));
+                            points.put(i * SPAN + j, tile, c, g[j]);
                         }
                     }
                 }
@@ -207,13 +275,15 @@ impl Part<'_> {
         point: usize,
         column: usize,
         tiles: usize,
-    ) {
+    ) where
+        F: Factors<V>,
+    {
         let plan = self.plan;
         let channels = plan.shape.in_channels;
-        // SAFETY: buffers as computed in `weight_gradient`; scalars past the last channel are
+        // SAFETY: buffers as computed in `run`; scalars past the last channel are
         // in the buffer, and their sums are not stored.
         unsafe {
-            let points = self.points.as_ptr().add(point * plan.point_len);
+            let points = self.points.as_ptr().add(point * self.point_len);
             let grad = self
                 .grad_points
                 .as_ptr()
@@ -228,7 +298,8 @@ impl Part<'_> {
                     a[i] = points.add(first).wrapping_add(i);
                 }
                 let mut acc = tile::load::<V, M, N>(&rows);
-                tile::multiply(tiles, &a, plan.in_pitch, grad, self.out_pitch, &mut acc);
+                let (depth, pitch) = (F::slots(tiles), self.out_pitch);
+                tile::multiply_as::<F, _, _, _>(depth, &a, plan.in_pitch, grad, pitch, &mut acc);
                 tile::store(&acc, &rows, count);
             }
         }
@@ -236,7 +307,8 @@ impl Part<'_> {
 }
 
 /// Adds the parts of one input channel and transforms them back.
-struct Channel<'a> {
+struct Channel<'a, S> {
+    scheme: PhantomData<S>,
     shape: &'a Conv2dShape,
     sums: &'a [f32],
     part_len: usize,
@@ -245,7 +317,7 @@ struct Channel<'a> {
     grad_weight: *mut f32,
 }
 
-impl Kernel for Channel<'_> {
+impl<S: Adjoint> Kernel for Channel<'_, S> {
     #[inline(always)]
     unsafe fn run<V: Vector, const MR: usize>(self) {
         let (ci, co) = (self.shape.in_channels, self.shape.out_channels);
@@ -262,13 +334,13 @@ impl Kernel for Channel<'_> {
                             *u = u.add(V::load(part[at..at + V::LANES].as_ptr()));
                         }
                     }
-                    let u = transform_weight_gradient(u);
+                    let u = S::weight_gradient(u);
                     for i in 0..3 {
                         half[i][j] = u[i];
                     }
                 }
                 for (i, half) in half.into_iter().enumerate() {
-                    for (j, tap) in transform_weight_gradient(half).into_iter().enumerate() {
+                    for (j, tap) in S::weight_gradient(half).into_iter().enumerate() {
                         tap.store(taps[3 * i + j].as_mut_ptr());
                     }
                 }

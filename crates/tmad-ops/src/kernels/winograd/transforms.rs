@@ -32,7 +32,22 @@ pub(in super::super) trait Scheme<const TILE: usize, const SPAN: usize>:
     unsafe fn weight<V: Vector>(g: [V; 3]) -> [V; SPAN];
 }
 
-/// F(4, 3) for the points 0, ±1, ±2 and ∞.
+/// A [`Scheme`] of stride 1 with the transforms for the gradient of the weight.
+pub(in super::super) trait Adjoint: Scheme<TILE, SPAN> {
+    /// The adjoint of [`Scheme::output`].
+    ///
+    /// # Safety
+    /// The CPU has `V`.
+    unsafe fn gradient<V: Vector>(g: [V; TILE]) -> [V; SPAN];
+
+    /// The adjoint of [`Scheme::weight`].
+    ///
+    /// # Safety
+    /// The CPU has `V`.
+    unsafe fn weight_gradient<V: Vector>(u: [V; SPAN]) -> [V; 3];
+}
+
+/// F(4, 3) for the points 0, ±1, ±2 and ∞, the cheapest to transform.
 pub(in super::super) struct Dense;
 
 impl Scheme<TILE, SPAN> for Dense {
@@ -157,38 +172,145 @@ impl Scheme<4, 9> for Strided {
     }
 }
 
-/// `A · g`, the adjoint of [`Dense`]'s output transform.
-#[inline(always)]
-pub(super) unsafe fn transform_gradient<V: Vector>(g: [V; TILE]) -> [V; SPAN] {
-    // SAFETY: existing vectors prove the instruction set.
-    let (two, four, eight) = unsafe { (V::splat(2.0), V::splat(4.0), V::splat(8.0)) };
-    let (even, odd) = (g[0].add(g[2]), g[1].add(g[3]));
-    let wide_even = g[0].add_mul(g[2], four);
-    let wide_odd = g[1].mul(two).add_mul(g[3], eight);
-    [
-        g[0],
-        even.add(odd),
-        even.sub(odd),
-        wide_even.add(wide_odd),
-        wide_even.sub(wide_odd),
-        g[3],
-    ]
+impl Adjoint for Dense {
+    #[inline(always)]
+    unsafe fn gradient<V: Vector>(g: [V; TILE]) -> [V; SPAN] {
+        // SAFETY: existing vectors prove the instruction set.
+        let (two, four, eight) = unsafe { (V::splat(2.0), V::splat(4.0), V::splat(8.0)) };
+        let (even, odd) = (g[0].add(g[2]), g[1].add(g[3]));
+        let wide_even = g[0].add_mul(g[2], four);
+        let wide_odd = g[1].mul(two).add_mul(g[3], eight);
+        [
+            g[0],
+            even.add(odd),
+            even.sub(odd),
+            wide_even.add(wide_odd),
+            wide_even.sub(wide_odd),
+            g[3],
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn weight_gradient<V: Vector>(u: [V; SPAN]) -> [V; 3] {
+        // SAFETY: existing vectors prove the instruction set.
+        let (quarter, sixth) = unsafe { (V::splat(1.0 / 4.0), V::splat(1.0 / 6.0)) };
+        // SAFETY: as above.
+        let (twelfth, twenty_fourth) = unsafe { (V::splat(1.0 / 12.0), V::splat(1.0 / 24.0)) };
+        let (near, near_odd) = (u[1].add(u[2]), u[2].sub(u[1]));
+        let (far, far_odd) = (u[3].add(u[4]), u[3].sub(u[4]));
+        [
+            u[0].mul(quarter)
+                .sub(near.mul(sixth))
+                .add_mul(far, twenty_fourth),
+            near_odd.mul(sixth).add_mul(far_odd, twelfth),
+            far.sub(near).mul(sixth).add(u[5]),
+        ]
+    }
 }
 
-/// `Gᵀ · u`, the adjoint of [`Dense`]'s weight transform.
+/// A constant.
 #[inline(always)]
-pub(super) unsafe fn transform_weight_gradient<V: Vector>(u: [V; SPAN]) -> [V; 3] {
-    // SAFETY: existing vectors prove the instruction set.
-    let (quarter, sixth) = unsafe { (V::splat(1.0 / 4.0), V::splat(1.0 / 6.0)) };
-    // SAFETY: as above.
-    let (twelfth, twenty_fourth) = unsafe { (V::splat(1.0 / 12.0), V::splat(1.0 / 24.0)) };
-    let (near, near_odd) = (u[1].add(u[2]), u[2].sub(u[1]));
-    let (far, far_odd) = (u[3].add(u[4]), u[3].sub(u[4]));
-    [
-        u[0].mul(quarter)
-            .sub(near.mul(sixth))
-            .add_mul(far, twenty_fourth),
-        near_odd.mul(sixth).add_mul(far_odd, twelfth),
-        far.sub(near).mul(sixth).add(u[5]),
-    ]
+fn c<V: Vector>(value: f32) -> V {
+    // SAFETY: transforms are given vectors, whose existence proves the instruction set.
+    unsafe { V::splat(value) }
+}
+
+/// F(4, 3) for the points 0, ±⅔, ±1½ and ∞: of all ±a and ±b nearly those that amplify rounding
+/// least. The rounding of factors reaches outputs 4.8 times amplified, as a root mean square over
+/// independent errors, and 6.8 times at worst, where [`Dense`] would amplify it 10.8 and 31 times.
+pub(in super::super) struct Balanced;
+
+impl Balanced {
+    /// Points, their squares and cubes.
+    const A: f32 = 2.0 / 3.0;
+    const B: f32 = 3.0 / 2.0;
+    const A2: f32 = 4.0 / 9.0;
+    const B2: f32 = 9.0 / 4.0;
+    const A3: f32 = 8.0 / 27.0;
+    const B3: f32 = 27.0 / 8.0;
+    /// The polynomial with the points as zeros has the slopes 1 at 0, 1 / NEAR at ±a and 1 / FAR
+    /// at ±b.
+    const NEAR: f32 = 1.0 / (2.0 * Self::A2 * (Self::A2 - Self::B2));
+    const FAR: f32 = 1.0 / (2.0 * Self::B2 * (Self::B2 - Self::A2));
+}
+
+impl Scheme<TILE, SPAN> for Balanced {
+    const STRIDE: usize = 1;
+
+    #[inline(always)]
+    unsafe fn input<V: Vector>(d: [V; SPAN]) -> [V; SPAN] {
+        let (minus_a2, minus_b2) = (c(-Self::A2), c(-Self::B2));
+        let both = c(-(Self::A2 + Self::B2));
+        let near = d[4].add_mul(d[2], minus_b2);
+        let near_odd = d[3].add_mul(d[1], minus_b2).mul(c(Self::A));
+        let far = d[4].add_mul(d[2], minus_a2);
+        let far_odd = d[3].add_mul(d[1], minus_a2).mul(c(Self::B));
+        [
+            d[4].add(d[0]).add_mul(d[2], both),
+            near.add(near_odd),
+            near.sub(near_odd),
+            far.add(far_odd),
+            far.sub(far_odd),
+            d[5].add(d[1]).add_mul(d[3], both),
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn output<V: Vector>(m: [V; SPAN]) -> [V; TILE] {
+        let (s1, d1) = (m[1].add(m[2]), m[1].sub(m[2]));
+        let (s2, d2) = (m[3].add(m[4]), m[3].sub(m[4]));
+        [
+            m[0].add(s1).add(s2),
+            d1.mul(c(Self::A)).add_mul(d2, c(Self::B)),
+            s1.mul(c(Self::A2)).add_mul(s2, c(Self::B2)),
+            m[5].add_mul(d1, c(Self::A3)).add_mul(d2, c(Self::B3)),
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn weight<V: Vector>(g: [V; 3]) -> [V; SPAN] {
+        let near = g[0].add_mul(g[2], c(Self::A2)).mul(c(Self::NEAR));
+        let near_odd = g[1].mul(c(Self::A * Self::NEAR));
+        let far = g[0].add_mul(g[2], c(Self::B2)).mul(c(Self::FAR));
+        let far_odd = g[1].mul(c(Self::B * Self::FAR));
+        [
+            g[0],
+            near.add(near_odd),
+            near.sub(near_odd),
+            far.add(far_odd),
+            far.sub(far_odd),
+            g[2],
+        ]
+    }
+}
+
+impl Adjoint for Balanced {
+    #[inline(always)]
+    unsafe fn gradient<V: Vector>(g: [V; TILE]) -> [V; SPAN] {
+        let near = g[0].add_mul(g[2], c(Self::A2));
+        let near_odd = g[1].mul(c(Self::A)).add_mul(g[3], c(Self::A3));
+        let far = g[0].add_mul(g[2], c(Self::B2));
+        let far_odd = g[1].mul(c(Self::B)).add_mul(g[3], c(Self::B3));
+        [
+            g[0],
+            near.add(near_odd),
+            near.sub(near_odd),
+            far.add(far_odd),
+            far.sub(far_odd),
+            g[3],
+        ]
+    }
+
+    #[inline(always)]
+    unsafe fn weight_gradient<V: Vector>(u: [V; SPAN]) -> [V; 3] {
+        let near = u[1].add(u[2]).mul(c(Self::NEAR));
+        let near_odd = u[1].sub(u[2]).mul(c(Self::A * Self::NEAR));
+        let far = u[3].add(u[4]).mul(c(Self::FAR));
+        let far_odd = u[3].sub(u[4]).mul(c(Self::B * Self::FAR));
+        [
+            u[0].add(near).add(far),
+            near_odd.add(far_odd),
+            u[5].add_mul(near, c(Self::A2)).add_mul(far, c(Self::B2)),
+        ]
+    }
 }
