@@ -24,6 +24,7 @@ use burn::tensor::Device;
 use inpaint_core::Mask;
 use tmad::model::{Inputs, Layout, Model};
 use tmad::patches::Position;
+use tmad_ops::Precision;
 
 /// A worker's part of a batch.
 #[derive(Debug, Clone)]

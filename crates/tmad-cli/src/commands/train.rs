@@ -84,8 +84,8 @@ pub fn run(args: &TrainArgs, terminal: &Terminal) -> Result<()> {
     if args.resume {
         check_is_folder(&args.out, "start without --resume")?;
     }
-    let mut config = (args.config.as_deref())
-        .map_or_else(|| Ok(TrainConfig::default()), read_config)?;
+    let mut config =
+        (args.config.as_deref()).map_or_else(|| Ok(TrainConfig::default()), read_config)?;
     if let Some(precision) = args.precision {
         config.precision = precision.of_a_run();
     }

@@ -1,5 +1,6 @@
 //! The convolution and its gradients: checks, and the choice of an algorithm.
 
+use super::factors::{Halves, Whole};
 use super::gemm::Source;
 use super::layout::Epilogue;
 use super::panels::{Panels, WeightLayout};
@@ -126,42 +127,49 @@ pub fn conv2d_with<'a, 'b>(
     );
     let epilogue = Epilogue::new(bias, residual, act);
     match algorithm {
+        Algorithm::Direct
+            if precision == Precision::Bf16 && in_halves(shape.in_channels, level) =>
+        {
+            let make = |w: &[f32]| Panels::new::<Halves>(w, WeightLayout::forward(shape), level);
+            let panels = weight.panels(|w| &w.direct_halves, make);
+            let plan = Plan::<Halves>::forward(shape, level);
+            direct::run(&plan, level, x, &panels, epilogue, out);
+        }
         Algorithm::Direct => {
-            let layout = WeightLayout::forward(shape);
-            let panels = weight.panels(|w| &w.direct, |w| Panels::new(w, layout, level.lanes()));
-            direct::run(
-                &Plan::forward(shape, level),
-                level,
-                x,
-                &panels,
+            let make = |w: &[f32]| Panels::new::<Whole>(w, WeightLayout::forward(shape), level);
+            let panels = weight.panels(|w| &w.direct, make);
+            let plan = Plan::<Whole>::forward(shape, level);
+            direct::run(&plan, level, x, &panels, epilogue, out);
+        }
+        Algorithm::Pointwise => {
+            let size = gemm::Size {
+                count: shape.batch,
+                m: shape.out_channels,
+                n: shape.height * shape.width,
+                k: shape.in_channels,
+            };
+            product(
+                size,
+                (level, precision),
+                weight.plain(),
+                Source::Rows(x),
                 epilogue,
                 out,
             );
         }
-        Algorithm::Pointwise => {
-            let (m, n) = (shape.out_channels, shape.height * shape.width);
-            let size = gemm::Size {
-                count: shape.batch,
-                m,
-                n,
-                k: shape.in_channels,
-            };
-            gemm::run(size, level, weight.plain(), Source::Rows(x), epilogue, out);
-        }
         Algorithm::Unfold => {
-            let (m, n) = (shape.out_channels, shape.out_height() * shape.out_width());
-            let k = shape.in_channels * shape.kernel * shape.kernel;
             let size = gemm::Size {
                 count: shape.batch,
-                m,
-                n,
-                k,
+                m: shape.out_channels,
+                n: shape.out_height() * shape.out_width(),
+                k: shape.in_channels * shape.kernel * shape.kernel,
             };
-            gemm::run(
+            let source = Source::Unfold(x, shape);
+            product(
                 size,
-                level,
+                (level, precision),
                 weight.plain(),
-                Source::Unfold(x, shape),
+                source,
                 epilogue,
                 out,
             );
@@ -185,6 +193,27 @@ pub fn conv2d_with<'a, 'b>(
     }
 }
 
+/// Whether sums over so many channels are long enough for two of them in a slot.
+fn in_halves(channels: usize, level: Level) -> bool {
+    channels >= level.lanes()
+}
+
+/// [`gemm::run`] in this precision.
+fn product(
+    size: gemm::Size,
+    (level, precision): (Level, Precision),
+    a: &[f32],
+    b: Source,
+    epilogue: Epilogue,
+    c: Output,
+) {
+    if precision == Precision::Bf16 && in_halves(size.k, level) {
+        gemm::run::<Halves>(size, level, a, b, epilogue, c);
+    } else {
+        gemm::run::<Whole>(size, level, a, b, epilogue, c);
+    }
+}
+
 /// Gradient of a convolution with respect to its input.
 ///
 /// # Shapes
@@ -205,7 +234,8 @@ pub fn conv2d_backward_input<'a>(
     check_len("grad_out", grad_out.len(), shape.output_len());
     check_len("weight", weight.len(), shape.weight_len());
     check_len("grad_in", grad_in.len(), shape.input_len());
-    let level = Level::current();
+    let (level, precision) = (Level::current(), Precision::current());
+    let none = Epilogue::none();
     if Algorithm::Pointwise.supports(shape, level) {
         let (ci, co) = (shape.in_channels, shape.out_channels);
         let size = gemm::Size {
@@ -218,14 +248,8 @@ pub fn conv2d_backward_input<'a>(
             for (i, value) in transposed.iter_mut().enumerate() {
                 *value = weight[i % co * ci + i / co];
             }
-            gemm::run(
-                size,
-                level,
-                transposed,
-                Source::Rows(grad_out),
-                Epilogue::none(),
-                grad_in,
-            );
+            let b = Source::Rows(grad_out);
+            product(size, (level, precision), transposed, b, none, grad_in);
         });
         return;
     }
@@ -233,8 +257,7 @@ pub fn conv2d_backward_input<'a>(
         && Algorithm::choose(&turned, level) == Algorithm::Winograd
     {
         let layout = WeightLayout::turned(shape);
-        let none = Epilogue::none();
-        match Precision::current() {
+        match precision {
             Precision::F32 => {
                 let plan = winograd::Dense::new(&turned, level);
                 let panels = winograd::Dense::transform_weights(weight, layout, level);
@@ -248,9 +271,16 @@ pub fn conv2d_backward_input<'a>(
         }
         return;
     }
-    let panels = Panels::new(weight, WeightLayout::turned(shape), level.lanes());
-    let plan = Plan::backward_input(shape, level);
-    direct::run(&plan, level, grad_out, &panels, Epilogue::none(), grad_in);
+    let layout = WeightLayout::turned(shape);
+    if precision == Precision::Bf16 && in_halves(shape.out_channels, level) {
+        let panels = Panels::new::<Halves>(weight, layout, level);
+        let plan = Plan::<Halves>::backward_input(shape, level);
+        direct::run(&plan, level, grad_out, &panels, none, grad_in);
+    } else {
+        let panels = Panels::new::<Whole>(weight, layout, level);
+        let plan = Plan::<Whole>::backward_input(shape, level);
+        direct::run(&plan, level, grad_out, &panels, none, grad_in);
+    }
 }
 
 /// The convolution that is the gradient of the input, where there is one: stride 1, and not
@@ -287,14 +317,18 @@ pub fn conv2d_backward_weight(
     if let Some(grad_bias) = &grad_bias {
         check_len("grad_bias", grad_bias.len(), shape.out_channels);
     }
-    let level = Level::current();
+    let (level, precision) = (Level::current(), Precision::current());
     if Algorithm::gradient_by_winograd(shape, level) {
-        let how = (level, Precision::current());
+        let how = (level, precision);
         winograd::weight_gradient(shape, how, x, grad_out, grad_weight);
         if let Some(grad_bias) = grad_bias {
             weight_grad::bias(shape, grad_out, grad_bias);
         }
         return;
     }
-    weight_grad::run(shape, level, x, grad_out, grad_weight, grad_bias);
+    if precision == Precision::Bf16 && in_halves(shape.in_channels, level) {
+        weight_grad::run::<Halves>(shape, level, x, grad_out, grad_weight, grad_bias);
+    } else {
+        weight_grad::run::<Whole>(shape, level, x, grad_out, grad_weight, grad_bias);
+    }
 }

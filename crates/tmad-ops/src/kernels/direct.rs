@@ -5,11 +5,12 @@
 //! product. The gradient of the input is the same computation: with stride `s`, the
 //! pixels of each remainder modulo `s` form a convolution of `grad_out` with some of the taps.
 
+use super::factors::{FactorKernel, Factors, Format};
 use super::layout::{Epilogue, unpack_row};
 use super::panels::Panels;
 use super::plan::{Phase, Plan};
 use super::scratch::{Output, for_each_task, with_scratch};
-use super::simd::{Kernel, Level, Vector};
+use super::simd::{Level, Vector};
 use super::tile::{self, NARROW_MR};
 
 /// Bytes of weights that stay in the first-level cache while pixels pass by.
@@ -19,8 +20,8 @@ const WEIGHT_BLOCK_BYTES: usize = 24 << 10;
 ///
 /// # Panics
 /// If a slice or the panels do not fit the plan.
-pub(super) fn run(
-    plan: &Plan,
+pub(super) fn run<F: Format>(
+    plan: &Plan<F>,
     level: Level,
     src: &[f32],
     panels: &Panels,
@@ -58,14 +59,14 @@ pub(super) fn run(
             };
             // SAFETY: the level is supported; the strips of different tasks are disjoint
             // rows of `dst`; the buffers have the lengths `Strip` asks for.
-            unsafe { level.run(kernel) }
+            unsafe { F::run(level, kernel) }
         });
     });
 }
 
 /// Some output rows of one image; `dst` points at their first element in channel 0.
-struct Strip<'a> {
-    plan: &'a Plan,
+struct Strip<'a, F> {
+    plan: &'a Plan<F>,
     panels: &'a Panels,
     src: &'a [f32],
     dst: *mut f32,
@@ -78,9 +79,12 @@ struct Strip<'a> {
     result: &'a mut [f32],
 }
 
-impl Kernel for Strip<'_> {
+impl<F: Format> FactorKernel<F> for Strip<'_, F> {
     #[inline(always)]
-    unsafe fn run<V: Vector, const MR: usize>(self) {
+    unsafe fn run<V: Vector, const MR: usize>(self)
+    where
+        F: Factors<V>,
+    {
         let plan = self.plan;
         let result = self.result.as_mut_ptr();
         // SAFETY: buffers as documented above; `pack` fills every pixel that a tap reads.
@@ -110,7 +114,7 @@ impl Kernel for Strip<'_> {
     }
 }
 
-impl Strip<'_> {
+impl<F: Format> Strip<'_, F> {
     /// One panel for all pixels of a phase.
     ///
     /// # Safety
@@ -122,7 +126,9 @@ impl Strip<'_> {
         input: *const f32,
         panel: &[f32],
         result: *mut f32,
-    ) {
+    ) where
+        F: Factors<V>,
+    {
         let plan = self.plan;
         let pitch = self.panels.pitch();
         let width = NV * V::LANES;
@@ -175,7 +181,7 @@ impl Strip<'_> {
                             *a = a.wrapping_offset(segment.offset);
                         }
                         let b = panel.as_ptr().add(segment.row * width);
-                        tile::multiply(segment.depth, &a, 1, b, width, &mut acc);
+                        tile::multiply_as::<F, _, _, _>(segment.depth, &a, 1, b, width, &mut acc);
                     }
                     tile::store(&acc, &dst, MR.min(pixels - first));
                 }

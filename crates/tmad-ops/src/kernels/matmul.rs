@@ -1,5 +1,6 @@
 //! Matrix products.
 
+use super::factors::Whole;
 use super::gemm;
 use super::layout::Epilogue;
 use super::scratch::{Output, for_each_task};
@@ -20,7 +21,7 @@ pub fn matmul<'a>(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: impl In
     check_len("b", b.len(), k * n);
     check_len("c", c.len(), m * n);
     let size = gemm::Size { count: 1, m, n, k };
-    gemm::run(
+    gemm::run::<Whole>(
         size,
         Level::current(),
         a,

@@ -1,7 +1,9 @@
 //! Weights in the order in which the register tile reads them.
 
+use super::factors::{FactorKernel, Factors, Format};
 use super::scratch::AlignedBuf;
 use super::shape::Conv2dShape;
+use super::simd::{Level, Vector};
 
 /// How the weight `[out_channels, in_channels, kernel, kernel]` is read as a matrix per tap.
 #[derive(Clone, Copy)]
@@ -80,8 +82,9 @@ impl Panels {
         self.data.as_mut_slice()
     }
 
-    /// Rows `[tap][row channel]`, columns the other channel.
-    pub(crate) fn new(weight: &[f32], layout: WeightLayout, lanes: usize) -> Self {
+    /// Rows `[tap][row channel]`, as many channels as share a slot in one, columns the other
+    /// channel.
+    pub(crate) fn new<F: Format>(weight: &[f32], layout: WeightLayout, level: Level) -> Self {
         let WeightLayout {
             taps,
             rows,
@@ -90,21 +93,33 @@ impl Panels {
             ..
         } = layout;
         assert_eq!(weight.len(), taps * rows * columns);
-        let mut panels = Self::zeroed(taps * rows, columns, lanes);
+        let lanes = level.lanes();
+        let padded = F::slots(rows) * F::PER_SLOT;
+        let mut panels = Self::zeroed(taps * padded, columns, lanes);
         let pitch = panels.pitch();
         for column in 0..columns {
             let panel = column / (2 * lanes) * (2 * lanes);
             let width = (pitch - panel).min(2 * lanes);
-            let dst = &mut panels.data.as_mut_slice()[panel * taps * rows + column - panel..];
+            let dst = &mut panels.data.as_mut_slice()[panel * taps * padded + column - panel..];
             for row in 0..rows {
                 let src = &weight[layout.offset(row, column)..][..taps];
                 for (tap, &value) in src.iter().enumerate() {
                     let tap = if turned { taps - 1 - tap } else { tap };
-                    dst[(tap * rows + row) * width] = value;
+                    dst[(tap * padded + row) * width] = value;
                 }
             }
         }
-        panels
+        if F::PER_SLOT == 1 {
+            return panels;
+        }
+        let mut joined = Self::zeroed(taps * F::slots(rows), columns, lanes);
+        let kernel = Join {
+            panels: &panels,
+            joined: joined.data.as_mut_slice(),
+        };
+        // SAFETY: the level is supported; both panels have whole vectors.
+        unsafe { F::run(level, kernel) }
+        joined
     }
 
     /// Elements of the matrix without padding.
@@ -133,5 +148,37 @@ impl Panels {
                 &self.data.as_slice()[first * self.rows..][..len],
             )
         })
+    }
+}
+
+/// Rows that share slots as one.
+struct Join<'a> {
+    panels: &'a Panels,
+    joined: &'a mut [f32],
+}
+
+impl<F: Format> FactorKernel<F> for Join<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector, const MR: usize>(self)
+    where
+        F: Factors<V>,
+    {
+        for (first, vectors, panel) in self.panels.iter() {
+            let width = vectors * V::LANES;
+            let start = first * self.panels.rows / F::PER_SLOT;
+            let rows = panel.chunks_exact(F::PER_SLOT * width);
+            let joined = self.joined[start..].chunks_exact_mut(width);
+            for (rows, joined) in rows.zip(joined) {
+                for column in (0..width).step_by(V::LANES) {
+                    for n in 0..F::PER_SLOT {
+                        // SAFETY: inside both rows.
+                        unsafe {
+                            let value = V::load(rows[n * width + column..].as_ptr());
+                            F::store_across(value, joined[column..].as_mut_ptr(), n);
+                        }
+                    }
+                }
+            }
+        }
     }
 }

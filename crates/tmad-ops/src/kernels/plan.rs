@@ -1,10 +1,12 @@
 //! What a convolution, or the gradient of its input, reads and writes: strips of packed rows
 //! and, for every output pixel, the taps as products of contiguous memory.
 
+use super::factors::{Factors, Format};
 use super::layout::{channel_pitch, clear, pack_row};
 use super::scratch::LINE;
 use super::shape::Conv2dShape;
 use super::simd::{Level, Vector};
+use std::marker::PhantomData;
 
 /// Rows of weights beyond which taps are not joined: longer ones would not stay in the
 /// first-level cache while pixels pass by.
@@ -21,7 +23,7 @@ struct AxisPhase {
     taps: Vec<(usize, isize)>,
 }
 
-/// One product: `depth` rows of the panels from `row` on with the pixels at `offset`.
+/// One product: `depth` rows of slots of the panels from `row` on with the pixels at `offset`.
 pub(super) struct Segment {
     pub(super) row: usize,
     pub(super) depth: usize,
@@ -35,8 +37,10 @@ pub(super) struct Phase {
     pub(super) segments: Vec<Segment>,
 }
 
-/// A convolution or an input gradient, reduced to what the strips need.
-pub(super) struct Plan {
+/// A convolution or an input gradient, reduced to what the strips need: with factors of the format
+/// `F`, in whose slots pitches, offsets and depths are counted.
+pub(super) struct Plan<F> {
+    format: PhantomData<F>,
     pub(super) batch: usize,
     pub(super) src: Map,
     pub(super) dst: Map,
@@ -49,6 +53,8 @@ pub(super) struct Plan {
     pub(super) strip_width: usize,
     pub(super) left: usize,
     pub(super) src_pitch: usize,
+    /// Channels between two pixels, as they are packed at first.
+    channel_pitch: usize,
     pub(super) strip_rows: usize,
     pub(super) phases: Vec<Phase>,
 }
@@ -67,7 +73,7 @@ impl Map {
     }
 }
 
-impl Plan {
+impl<F: Format> Plan<F> {
     /// `out = conv(x, weight)`, for [`WeightLayout::forward`](super::panels::WeightLayout::forward).
     pub(super) fn forward(s: &Conv2dShape, level: Level) -> Self {
         let taps = (0..s.kernel).map(|k| (k, (k * s.dilation) as isize - s.padding as isize));
@@ -126,7 +132,9 @@ impl Plan {
         let steps = dst.width.div_ceil(dst_step);
         let end = (src_step * steps.saturating_sub(1)) as isize + high + 1;
         let strip_width = left + src.width.max(end.max(0) as usize);
-        let src_pitch = channel_pitch(src.channels, level.lanes());
+        let channel_pitch = channel_pitch(src.channels, level.lanes());
+        let src_pitch = F::slots(channel_pitch);
+        let depth = F::slots(src.channels);
 
         let mut phases = Vec::new();
         for rows in &axis {
@@ -134,22 +142,18 @@ impl Plan {
                 let mut segments: Vec<Segment> = Vec::new();
                 for &(ky, oy) in &rows.taps {
                     for &(kx, ox) in &columns.taps {
-                        let row = (ky * kernel + kx) * src.channels;
+                        let row = (ky * kernel + kx) * depth;
                         let pixel = oy * strip_width as isize + ox + left as isize;
                         let offset = pixel * src_pitch as isize;
                         match segments.last_mut() {
                             Some(last)
                                 if last.row + last.depth == row
-                                    && last.depth + src.channels <= MAX_SEGMENT
+                                    && last.depth + depth <= MAX_SEGMENT
                                     && last.offset + last.depth as isize == offset =>
                             {
-                                last.depth += src.channels;
+                                last.depth += depth;
                             }
-                            _ => segments.push(Segment {
-                                row,
-                                depth: src.channels,
-                                offset,
-                            }),
+                            _ => segments.push(Segment { row, depth, offset }),
                         }
                     }
                 }
@@ -168,6 +172,7 @@ impl Plan {
         let strip_rows = strip_rows.min(dst.height).max(1).next_multiple_of(dst_step);
         let offsets = (low, high);
         Self {
+            format: PhantomData,
             batch,
             src,
             dst,
@@ -178,14 +183,15 @@ impl Plan {
             strip_width,
             left,
             src_pitch,
+            channel_pitch,
             strip_rows,
             phases,
         }
     }
 
-    /// Rows of the panels: taps times channels of the source.
+    /// Rows of the panels: taps times slots of the source's channels.
     pub(super) fn kernel_rows(&self) -> usize {
-        self.kernel * self.kernel * self.src.channels
+        self.kernel * self.kernel * F::slots(self.src.channels)
     }
 
     /// Strips of one image.
@@ -199,11 +205,23 @@ impl Plan {
         (first, self.strip_rows.min(self.dst.height - first))
     }
 
-    /// Elements of a packed strip.
+    /// Slots of a packed strip, and behind them what packing a row takes.
     pub(super) fn strip_len(&self) -> usize {
-        let rows = self.src_step * self.strip_rows.div_ceil(self.dst_step)
-            + (self.offsets.1 - self.offsets.0) as usize;
-        (rows * self.strip_width * self.src_pitch).next_multiple_of(LINE)
+        let rows = self.max_rows() * self.strip_width * self.src_pitch;
+        rows.next_multiple_of(LINE) + self.spare_len()
+    }
+
+    /// Input rows of a strip at most.
+    pub(super) fn max_rows(&self) -> usize {
+        self.src_step * self.strip_rows.div_ceil(self.dst_step)
+            + (self.offsets.1 - self.offsets.0) as usize
+    }
+
+    fn spare_len(&self) -> usize {
+        match F::PER_SLOT {
+            1 => 0,
+            _ => (self.src.width * self.channel_pitch).next_multiple_of(LINE),
+        }
     }
 
     /// Packs the rows of one image that a strip of output rows reads. Returns where the row
@@ -218,13 +236,17 @@ impl Plan {
         first_row: usize,
         num_rows: usize,
         input: &mut [f32],
-    ) -> *const f32 {
+    ) -> *const f32
+    where
+        F: Factors<V>,
+    {
         let (low, high) = self.offsets;
         let start = self.src_step * (first_row / self.dst_step);
         let steps = num_rows.div_ceil(self.dst_step);
         let num_rows = self.src_step * (steps - 1) + (high - low) as usize + 1;
         let row_len = self.strip_width * self.src_pitch;
-        assert!(num_rows * row_len <= input.len());
+        assert!(num_rows * row_len + self.spare_len() <= input.len());
+        let spare = input.len() - self.spare_len();
         assert_eq!(src.len(), self.src.len());
         let plane = self.src.height * self.src.width;
         let input = input.as_mut_ptr();
@@ -240,14 +262,23 @@ impl Plan {
                 let left = self.left * self.src_pitch;
                 let body = self.src.width * self.src_pitch;
                 clear(row, left);
+                let packed = match F::PER_SLOT {
+                    1 => row.add(left),
+                    _ => input.add(spare),
+                };
                 pack_row::<V>(
                     src.as_ptr().add(y as usize * self.src.width),
                     plane,
                     self.src.channels,
                     self.src.width,
-                    row.add(left),
-                    self.src_pitch,
+                    packed,
+                    self.channel_pitch,
                 );
+                if F::PER_SLOT > 1 {
+                    for i in (0..self.src.width * self.channel_pitch).step_by(V::LANES) {
+                        F::store_along(V::load(packed.add(i)), row.add(left), i);
+                    }
+                }
                 clear(row.add(left + body), row_len - left - body);
             }
         }

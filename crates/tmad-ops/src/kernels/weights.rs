@@ -13,6 +13,8 @@ use super::simd::Level;
 pub struct WeightPanels {
     level: Level,
     pub(super) direct: OnceLock<Panels>,
+    /// The same with products of bf16.
+    pub(super) direct_halves: OnceLock<Panels>,
     /// For stride 1 by Winograd's algorithm.
     pub(super) winograd: OnceLock<Panels>,
     /// The same with products of bf16.
@@ -27,6 +29,7 @@ impl WeightPanels {
         Self {
             level: Level::current(),
             direct: OnceLock::new(),
+            direct_halves: OnceLock::new(),
             winograd: OnceLock::new(),
             winograd_halves: OnceLock::new(),
             strided: OnceLock::new(),
