@@ -13,6 +13,7 @@ pub mod losses;
 mod meter;
 pub mod objective;
 pub mod pack;
+mod precision;
 mod run;
 mod run_folder;
 pub mod shard;

@@ -54,11 +54,13 @@ impl Algorithm {
             && tiles >= 16
     }
 
-    /// The fastest one, as measured by the bench `conv2d`.
+    /// The fastest one for the current [`Precision`], as measured by the bench `conv2d`. With bf16,
+    /// direct sums of stride 2 are faster than Winograd's in f32.
     pub fn choose(shape: &Conv2dShape, level: Level) -> Self {
         let s = shape;
         let roomy = s.out_height() >= 4 * s.dilation && s.out_width() >= 4 * s.dilation;
-        if Self::Winograd.supports(s, level) && roomy && s.out_channels >= 16 {
+        let saves = s.stride == 1 || Precision::current() == Precision::F32;
+        if Self::Winograd.supports(s, level) && roomy && saves && s.out_channels >= 16 {
             Self::Winograd
         } else if Self::Pointwise.supports(s, level) {
             Self::Pointwise
@@ -326,7 +328,9 @@ pub fn conv2d_backward_weight(
         }
         return;
     }
-    if precision == Precision::Bf16 && in_halves(shape.in_channels, level) {
+    // With 1×1 kernels, joining pixels pays if each is used often enough.
+    let pays = shape.kernel > 1 || shape.in_channels.min(shape.out_channels) >= 64;
+    if precision == Precision::Bf16 && pays && in_halves(shape.in_channels, level) {
         weight_grad::run::<Halves>(shape, level, x, grad_out, grad_weight, grad_bias);
     } else {
         weight_grad::run::<Whole>(shape, level, x, grad_out, grad_weight, grad_bias);
