@@ -1,6 +1,7 @@
 //! The choice of an inpainting method.
 
 use crate::device::DeviceChoice;
+use crate::precision::PrecisionChoice;
 use crate::terminal::UsageError;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
@@ -130,16 +131,20 @@ pub struct EngineArgs {
     /// CPU threads; all cores if not given. The result is the same
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// How exactly convolutions multiply
+    #[arg(long, value_enum, default_value_t = PrecisionChoice::F32)]
+    precision: PrecisionChoice,
 }
 
 impl EngineArgs {
-    /// Bounds the threads of everything that computes on the CPU. To be called once, before any
-    /// work.
+    /// Decides on threads and precision of everything that computes on the CPU. To be called
+    /// once, before any work.
     ///
     /// # Errors
     ///
-    /// If the threads cannot be started.
-    pub fn limit_threads(&self) -> Result<()> {
+    /// If the threads cannot be started, or the processor lacks the precision.
+    pub fn prepare(&self) -> Result<()> {
+        self.precision.make_default()?;
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads.into())

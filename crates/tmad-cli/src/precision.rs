@@ -1,6 +1,8 @@
 //! `--precision`.
 
+use anyhow::{Result, bail};
 use clap::ValueEnum;
+use tmad_ops::Precision;
 use tmad_train::config;
 
 /// How exactly convolutions multiply.
@@ -15,6 +17,24 @@ pub enum PrecisionChoice {
 }
 
 impl PrecisionChoice {
+    /// Makes it the program's.
+    ///
+    /// # Errors
+    ///
+    /// If the processor does not have it.
+    pub fn make_default(self) -> Result<()> {
+        let precision = match self {
+            Self::F32 => Precision::F32,
+            Self::Bf16 => Precision::Bf16,
+            Self::Auto => Precision::fastest(),
+        };
+        if !precision.is_supported() {
+            bail!("this processor does not multiply bf16; leave --precision away, or make it auto");
+        }
+        precision.make_default();
+        Ok(())
+    }
+
     /// As a training run's configuration has it.
     pub fn of_a_run(self) -> config::PrecisionChoice {
         match self {

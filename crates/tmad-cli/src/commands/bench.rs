@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 use tmad::model::{Inputs, Model, ModelConfig};
-use tmad_ops::kernels::{Level, recording};
+use tmad_ops::kernels::{Level, Precision, recording};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,6 +74,7 @@ struct Report {
     num_windows: usize,
     threads: usize,
     simd: &'static str,
+    precision: &'static str,
     /// Median of the whole pass.
     forward_ms: f64,
     gflop: f64,
@@ -132,7 +133,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
             size.height
         );
     }
-    args.engine.limit_threads()?;
+    args.engine.prepare()?;
     let device = args.engine.open_device()?;
     let paper = ModelConfig::default();
     let model = if args.paper {
@@ -165,6 +166,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         num_windows: stages.layout.windows[0].len(),
         threads: rayon::current_num_threads(),
         simd: Level::current().name(),
+        precision: Precision::current().name(),
         forward_ms: forward.ms,
         gflop: forward.gflop,
         gflops: forward.gflops,
@@ -199,7 +201,7 @@ impl Report {
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(
             out,
-            "{}x{}, hole {}x{}: {} patches, {} windows; {} threads, {}\n",
+            "{}x{}, hole {}x{}: {} patches, {} windows; {} threads, {}, {}\n",
             self.size[0],
             self.size[1],
             self.hole[0],
@@ -207,7 +209,8 @@ impl Report {
             self.num_patches,
             self.num_windows,
             self.threads,
-            self.simd
+            self.simd,
+            self.precision
         )?;
         writeln!(
             out,

@@ -112,7 +112,7 @@ fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
 pub fn run(args: &EvalArgs, terminal: &Terminal) -> Result<()> {
     let protocol: Protocol =
         (args.protocol.parse()).map_err(|error| UsageError(format!("--protocol: {error}")))?;
-    args.engine.limit_threads()?;
+    args.engine.prepare()?;
     let methods: Vec<Box<dyn Inpainter>> = (args.methods.iter())
         .map(|method| args.engine.load_spec(method))
         .collect::<Result<_>>()?;

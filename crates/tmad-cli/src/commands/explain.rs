@@ -122,7 +122,7 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
         );
     }
 
-    args.engine.limit_threads()?;
+    args.engine.prepare()?;
     let method = args.engine.load_tmad(&args.engine.open_device()?)?;
     let (control, bar) = terminal.control(args.seed, interrupt::stop_flag());
     let image = photo.to_rgb().into_owned();

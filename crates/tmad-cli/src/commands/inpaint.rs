@@ -125,7 +125,7 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
             strip: args.strip,
         },
     };
-    args.engine.limit_threads()?;
+    args.engine.prepare()?;
     let stop = interrupt::stop_flag();
     match file {
         None => {

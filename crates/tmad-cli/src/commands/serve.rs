@@ -88,7 +88,7 @@ pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<()> {
     if !terminal.is_quiet() {
         log_to_stderr(args.log);
     }
-    args.engine.limit_threads()?;
+    args.engine.prepare()?;
     let models = models(&args.engine)?;
     tmad_serve::run(config, models, |addr| {
         terminal.note(format_args!(
