@@ -2,6 +2,7 @@
 //! belongs to nobody.
 
 mod backdrop;
+pub mod drawings;
 mod noise;
 mod objects;
 

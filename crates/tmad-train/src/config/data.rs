@@ -16,6 +16,11 @@ pub struct DataConfig {
     /// photographs keep their sharpness and grain. Pictures smaller than a crop are resized as
     /// ever. Default 0.
     pub native_fraction: f64,
+    /// Fraction of samples whose picture is drawn rather than cut from a photograph: screentones,
+    /// stripes, windows of programs and the like, see [`draw`](inpaint_core::scene::drawings::draw).
+    /// It is drawn at the sample's size, and keeps its colours, which are random already: exact
+    /// edges stay exact, and equal steps stay equal. Default 0.
+    pub drawn_fraction: f64,
     /// Largest quotient of a crop's sides, which makes it stretched or squeezed; at most 4.
     /// Default 1, square.
     pub max_aspect: f64,
@@ -44,6 +49,7 @@ impl Default for DataConfig {
             min_crop: 0.7,
             max_crop: 1.0,
             native_fraction: 0.0,
+            drawn_fraction: 0.0,
             max_aspect: 1.0,
             recolour: 0.0,
             repeats: 1,
@@ -75,6 +81,7 @@ impl DataConfig {
         }
         for (name, fraction) in [
             ("native_fraction", self.native_fraction),
+            ("drawn_fraction", self.drawn_fraction),
             ("recolour", self.recolour),
             ("object_fraction", self.object_fraction),
             ("rectangle_fraction", self.rectangle_fraction),

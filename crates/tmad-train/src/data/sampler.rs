@@ -7,6 +7,7 @@ use image::RgbImage;
 use image::imageops::flip_horizontal_in_place;
 use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, ObjectMask, RectangleMask};
 use inpaint_core::random::{Random, stream};
+use inpaint_core::scene::drawings;
 use inpaint_core::{Control, Mask};
 use std::sync::Arc;
 use tmad::coarse::Prior;
@@ -96,6 +97,10 @@ impl Sampler {
     /// Sample `index` of its crop `base`.
     pub(super) fn variant(&self, mut base: Sample, index: u64) -> Sample {
         let mut random = Random::new(stream(self.seed ^ VARIANTS, index));
+        if self.is_drawn(self.base_of(index)) {
+            let is_flipped = random.unit() < 0.5;
+            return if is_flipped { base.flipped() } else { base };
+        }
         if self.data.repeats > 1 && random.unit() < 0.5 {
             base = base.flipped();
         }
@@ -108,6 +113,19 @@ impl Sampler {
         base
     }
 
+    /// What kind of sample crop `index` is.
+    fn kinds(&self, index: u64) -> Random {
+        Random::new(stream(self.seed ^ KINDS, index))
+    }
+
+    /// Whether crop `index` is a drawing.
+    fn is_drawn(&self, index: u64) -> bool {
+        // The last of the kinds' numbers, so that it leaves the others alone.
+        let mut kinds = self.kinds(index);
+        (kinds.bits(), kinds.bits());
+        kinds.unit() < self.data.drawn_fraction
+    }
+
     /// Crop number `index` with its mask and what stands in its hole. Damaged pictures give their
     /// place to another one; `None` after 64 damaged ones in a row.
     pub(super) fn base(&self, index: u64) -> Option<Sample> {
@@ -117,13 +135,16 @@ impl Sampler {
             self.pictures
                 .get(shuffled(self.range.start + pick, self.pictures.len()))
         })?;
-        let mut kinds = Random::new(stream(self.seed ^ KINDS, index));
+        let mut kinds = self.kinds(index);
         let is_object = kinds.unit() < self.data.object_fraction;
         let is_native = kinds.unit() < self.data.native_fraction;
         let native = is_native.then(|| augment::native_crop(&picture, self.size_px, &mut random));
-        let image = native.flatten().unwrap_or_else(|| {
+        let mut image = native.flatten().unwrap_or_else(|| {
             augment::random_crop(&picture, &self.data, self.size_px, &mut random)
         });
+        if self.is_drawn(index) {
+            image = drawings::draw(self.size_px, self.size_px, stream(self.seed, index));
+        }
         let mask_seed = random.bits();
         let generator: &dyn MaskGenerator = if is_object {
             &ObjectMask::default()
@@ -192,6 +213,32 @@ mod tests {
         assert!(pairs().all(|(a, b)| a.image == b.image));
         let same = pairs().filter(|(a, b)| a.mask == b.mask).count();
         assert!((60..140).contains(&same), "{same}");
+    }
+
+    #[test]
+    fn drawings_take_the_place_of_some_pictures_and_keep_their_colours() {
+        let sampled = |drawn_fraction| {
+            let data = DataConfig {
+                drawn_fraction,
+                recolour: 1.0,
+                ..DataConfig::default()
+            };
+            samples(&data, 24)
+        };
+        let [none, some, all] = [0.0, 0.4, 1.0].map(sampled);
+        let mut count = 0;
+        for (i, some) in some.iter().enumerate() {
+            let mut drawing = drawings::draw(24, 24, stream(1, i as u64));
+            let is_as_drawn = all[i].image == drawing;
+            flip_horizontal_in_place(&mut drawing);
+            assert!(is_as_drawn || all[i].image == drawing);
+            let is_drawn = some.image == all[i].image;
+            count += usize::from(is_drawn);
+            let expected = if is_drawn { &all[i] } else { &none[i] };
+            assert_eq!(some.image, expected.image);
+            assert_eq!(some.mask.hole_area(), none[i].mask.hole_area());
+        }
+        assert!((50..110).contains(&count), "{count}");
     }
 
     #[test]
