@@ -122,7 +122,8 @@ impl Sampler {
     fn is_drawn(&self, index: u64) -> bool {
         // The last of the kinds' numbers, so that it leaves the others alone.
         let mut kinds = self.kinds(index);
-        (kinds.bits(), kinds.bits());
+        kinds.bits();
+        kinds.bits();
         kinds.unit() < self.data.drawn_fraction
     }
 
