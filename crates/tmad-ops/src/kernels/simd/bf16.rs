@@ -29,7 +29,11 @@ impl Factors<F32x16> for Halves {
     #[inline(always)]
     unsafe fn add_product(sum: F32x16, a: F32x16, b: F32x16) -> F32x16 {
         // SAFETY: see above; the types are 64 bytes each.
-        unsafe { F32x16(_mm512_dpbf16_ps(sum.0, transmute(a.0), transmute(b.0))) }
+        unsafe {
+            let a = transmute::<__m512, __m512bh>(a.0);
+            let b = transmute::<__m512, __m512bh>(b.0);
+            F32x16(_mm512_dpbf16_ps(sum.0, a, b))
+        }
     }
 
     #[inline(always)]
