@@ -348,7 +348,13 @@ mod tests {
         };
         let mask = Mask::rectangle(128, 128, hole);
         let shard = Shard {
-            inputs: Inputs::new(&[&picture], vec![&mask], model.config(), &device),
+            inputs: Inputs::new(
+                &[&picture],
+                vec![&mask],
+                Vec::new(),
+                model.config(),
+                &device,
+            ),
             layout: model.sampled_layout(&[&mask], 1),
             first: 0,
             share: Share::WHOLE,

@@ -234,6 +234,9 @@ pub enum PerceptualRegion {
     Patches,
     /// The whole completed picture with the input, so that seams count too.
     Picture,
+    /// The same in features of unit length, as LPIPS compares them, per pixel of the hole, so
+    /// that holes of every size count alike.
+    Hole,
 }
 
 /// Weights of the loss terms (Table II).
@@ -251,20 +254,24 @@ pub struct LossConfig {
     /// Weight of ln(mean squared error over a picture's hole), averaged over pictures, in the
     /// reconstruction loss of the coarse network: mean PSNR up to a factor. A picture then counts
     /// as much as any other, while with [`Self::squared`] those that nobody could guess drown the
-    /// others. With copied texture ([`Guess::texture`](tmad::model::Guess::texture)), half of it
-    /// belongs to the guess and half to the guess with the texture. The paper's value and the
-    /// default is 0.
+    /// others. The paper's value and the default is 0.
     pub log_squared: f64,
-    /// Weight of the features of the coarse network's completed picture, copied texture included,
-    /// against the truth's; needs the weights of a feature network. With it, texture that lies a
+    /// Weight of the features of the coarse network's completed picture against the truth's; needs the weights of a feature network. With it, texture that lies a
     /// pixel beside the truth's is no longer punished like texture that is wrong. The paper's value
     /// and the default is 0.
     pub coarse_perceptual: f64,
     /// Weight of the logarithm of [`Self::log_squared`] for the completed picture, in steps with the
     /// patch networks. The paper's value and the default is 0.
     pub completed_log_squared: f64,
+    /// Weight of the completed picture's mean absolute error over the hole's pixels, in the place
+    /// of [`Self::patch_l1`], in which a thin hole hardly counts. The paper's value and the default
+    /// is 0.
+    pub completed_l1: f64,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,
+    /// Weight of the cross entropy of the retrieval against windows that are similar to the truth
+    /// ([`losses::retrieval`](crate::losses::retrieval)). The paper's value and the default is 0.
+    pub retrieval: f64,
     /// Which adversarial loss the patches get. Default `patch_distribution`.
     pub adversarial: Adversarial,
     /// λ_gan^pd: weight of that loss. Default 0.05.
@@ -297,7 +304,9 @@ impl Default for LossConfig {
             log_squared: 0.0,
             coarse_perceptual: 0.0,
             completed_log_squared: 0.0,
+            completed_l1: 0.0,
             patch_l1: 1.0,
+            retrieval: 0.0,
             adversarial: Adversarial::PatchDistribution,
             patch_adversarial: 0.05,
             judged_windows: None,

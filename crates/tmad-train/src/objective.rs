@@ -7,8 +7,8 @@ use crate::losses;
 use crate::shard::Shard;
 use burn::module::Module;
 use burn::tensor::Tensor;
-use tmad::model::{Guess, Model, Output};
-use tmad::patches::select_hole;
+use tmad::model::{Inputs, Layout, Model, Output, Synthesis};
+use tmad::patches::{extract, select_hole};
 use tmad::perceptual::FeatureNetwork;
 
 /// The loss of a batch, or of a worker's part of it.
@@ -56,10 +56,7 @@ pub fn objective(
         share,
         ..
     } = shard;
-    let coarse_terms = |guess: Guess| {
-        let coarse = guess.structure.clone();
-        let has_texture = guess.texture.is_some();
-        let whole = guess.whole();
+    let coarse_terms = |coarse: Tensor<4>| {
         let (image, mask) = (inputs.image.clone(), inputs.mask.clone());
         let scaled = LossConfig {
             hole: weights.hole * share.hole,
@@ -69,19 +66,14 @@ pub fn objective(
         let value = losses::reconstruction(coarse.clone(), image.clone(), mask.clone(), &scaled);
         let mut terms = vec![("reconstruction", value)];
         if weights.log_squared != 0.0 {
-            let value = |guess| losses::log_squared(guess, image.clone(), mask.clone());
-            let value = if has_texture {
-                (value(coarse) + value(whole.clone())) * 0.5
-            } else {
-                value(coarse)
-            };
+            let value = losses::log_squared(coarse.clone(), image.clone(), mask.clone());
             terms.push((
                 "log_squared",
                 value * (weights.log_squared * share.pictures),
             ));
         }
         if let Some(features) = features.filter(|_| weights.coarse_perceptual != 0.0) {
-            let found = select_hole(mask, whole, image.clone());
+            let found = select_hole(mask, coarse, image.clone());
             let value = losses::perceptual(features.taps(found), features.taps(image));
             let weight = weights.coarse_perceptual * share.pictures;
             terms.push(("coarse_perceptual", value * weight));
@@ -95,22 +87,17 @@ pub fn objective(
         };
     }
     let mut terms = Named::new();
-    let guess = if stage.networks == Networks::Joint {
+    let coarse = if stage.networks == Networks::Joint {
         let guess = model.guess(inputs);
         terms.extend(coarse_terms(guess.clone()));
         guess
     } else {
         // Without a graph: nothing would ever be asked of it.
-        let guess = model.valid().guess(&inputs.inner());
-        Guess {
-            structure: Tensor::from_inner(guess.structure),
-            texture: guess.texture.map(Tensor::from_inner),
-        }
+        Tensor::from_inner(model.valid().guess(&inputs.inner()))
     };
     let detached = stage.detach_coarse || stage.networks == Networks::Patches;
-    let coarse = guess.structure.clone();
-    let whole = guess.whole();
-    let seen = if detached { whole.detach() } else { whole };
+    let seen = coarse.clone();
+    let seen = if detached { seen.detach() } else { seen };
     let start = select_hole(inputs.mask.clone(), seen, inputs.image.clone());
     let truth = model.true_patches(inputs, layout);
     let synthesis = model.synthesise(start, inputs, layout);
@@ -122,18 +109,44 @@ pub fn objective(
     }
     if !layout.cells.is_empty() {
         let patches = synthesis.patches.clone();
-        let value = losses::patch_l1(patches.clone(), truth.clone(), weights.squared);
-        terms.push(("patch_l1", value * (weights.patch_l1 * share.cells)));
+        let completed = || (synthesis.completed.clone(), inputs.image.clone());
+        if weights.completed_l1 != 0.0 {
+            let scaled = LossConfig {
+                hole: weights.completed_l1 * share.hole,
+                known: 0.0,
+                ..weights.clone()
+            };
+            let ((found, wanted), mask) = (completed(), inputs.mask.clone());
+            let value = losses::reconstruction(found, wanted, mask, &scaled);
+            terms.push(("completed_l1", value));
+        }
+        if weights.patch_l1 != 0.0 {
+            let value = losses::patch_l1(patches.clone(), truth.clone(), weights.squared);
+            terms.push(("patch_l1", value * (weights.patch_l1 * share.cells)));
+        }
         if let Some(features) = features.filter(|_| weights.perceptual != 0.0) {
-            let (found, wanted, share) = match weights.perceptual_region {
-                PerceptualRegion::Patches => (patches, truth.clone(), share.cells),
+            let value = match weights.perceptual_region {
+                PerceptualRegion::Patches => {
+                    let (found, wanted) = (features.taps(patches), features.taps(truth.clone()));
+                    losses::perceptual(found, wanted) * share.cells
+                }
                 PerceptualRegion::Picture => {
-                    let (found, wanted) = (synthesis.completed.clone(), inputs.image.clone());
-                    (found, wanted, share.pictures)
+                    let (found, wanted) = completed();
+                    let (found, wanted) = (features.taps(found), features.taps(wanted));
+                    losses::perceptual(found, wanted) * share.pictures
+                }
+                PerceptualRegion::Hole => {
+                    let (found, wanted) = completed();
+                    let (found, wanted) = (features.taps(found), features.taps(wanted));
+                    let hole = inputs.mask.clone().mean() + 1e-6;
+                    losses::perceptual_of_unit_length(found, wanted) / hole * share.hole
                 }
             };
-            let value = losses::perceptual(features.taps(found), features.taps(wanted));
-            terms.push(("perceptual", value * (weights.perceptual * share)));
+            terms.push(("perceptual", value * weights.perceptual));
+        }
+        if weights.retrieval != 0.0 {
+            let value = retrieval(inputs, layout, &synthesis, &truth);
+            terms.push(("retrieval", value * (weights.retrieval * share.cells)));
         }
     }
     if weights.blend && weights.total_variation != 0.0 {
@@ -150,4 +163,25 @@ pub fn objective(
         terms,
         forward: Some(Forward { output, truth }),
     }
+}
+
+/// [`losses::retrieval`] as a mean over the cells of all pictures.
+fn retrieval(
+    inputs: &Inputs,
+    layout: &Layout,
+    synthesis: &Synthesis,
+    truth: &Tensor<4>,
+) -> Tensor<1> {
+    let mut first = 0;
+    let values = synthesis.candidates.iter().map(|candidates| {
+        let scores = candidates.scores.clone();
+        let [count, _] = scores.dims();
+        let image = layout.cells[first].image;
+        let own = truth.clone().narrow(0, first, count);
+        let windows = extract(&inputs.image, &layout.windows[image], own.dims()[2]);
+        first += count;
+        losses::retrieval(scores, own, windows) * count as f64
+    });
+    let sum = values.reduce(|a, b| a + b);
+    sum.expect("a picture with cells has candidates") / layout.cells.len() as f64
 }

@@ -39,8 +39,7 @@ pub fn samples(config: &TrainConfig, pictures: &Arc<Pictures>) -> Vec<Sample> {
         .collect()
 }
 
-/// Mean PSNR over the hole by output (what the patch networks would start from, as long as only
-/// the coarse network is trained), and rows of input | coarse | (completed) | truth.
+/// Mean PSNR over the hole by output, and rows of input | coarse | (completed) | truth.
 pub fn measure(
     model: &Model,
     samples: &[Sample],
@@ -54,7 +53,7 @@ pub fn measure(
         let inputs = data::inputs(samples, model.config(), device);
         let mut outputs = Vec::new();
         match networks {
-            Networks::Coarse => outputs.push(model.guess(&inputs).whole()),
+            Networks::Coarse => outputs.push(model.guess(&inputs)),
             Networks::Joint | Networks::Patches => {
                 let output = model.forward(&inputs, model.layout(&inputs.masks));
                 outputs.extend([output.coarse, output.synthesis.completed]);

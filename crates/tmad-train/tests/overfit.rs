@@ -46,6 +46,7 @@ fn config() -> ModelConfig {
             carafe_channels: 8,
             ..Default::default()
         },
+        aligned: None,
     }
 }
 
@@ -83,7 +84,14 @@ fn one_picture_is_learnt_by_heart() {
         height: 20,
     };
     let mask = Mask::rectangle(64, 64, hole);
-    let inputs = Inputs::new(&[&picture()], vec![&mask], model.config(), &device);
+    let picture = picture();
+    let inputs = Inputs::new(
+        &[&picture],
+        vec![&mask],
+        Vec::new(),
+        model.config(),
+        &device,
+    );
     let layout = model.layout(&inputs.masks);
 
     let losses = LossConfig {
@@ -93,7 +101,7 @@ fn one_picture_is_learnt_by_heart() {
         ..Default::default()
     };
     let coarse = |model: &Model| {
-        let guess = model.guess(&inputs).structure;
+        let guess = model.guess(&inputs);
         reconstruction(guess, inputs.image.clone(), inputs.mask.clone(), &losses)
     };
     let before = scalar(coarse(&model));

@@ -30,6 +30,9 @@ pub struct CoarseConfig {
     /// enlarged again. A guess is smooth anyway, and each halving makes the network four times
     /// faster and lets it see twice as far. Default 0 (the paper's).
     pub num_halvings: usize,
+    /// Widest hole in pixels, at the scale at which the network was trained: wider ones are reduced
+    /// to it. Default 128 (the paper's).
+    pub trained_hole_px: u32,
     /// Whether the decoder sees the encoder's maps of its scale, too. Of a hole filled by
     /// [`Prior::PatchMatch`] they tell what fits and what does not, where the bottleneck only
     /// knows cells of several pixels. Default `false` (the paper's).
@@ -45,6 +48,7 @@ impl Default for CoarseConfig {
             carafe_channels: 64,
             prior: Prior::None,
             num_halvings: 0,
+            trained_hole_px: 128,
             skips: false,
         }
     }
@@ -64,6 +68,12 @@ impl CoarseConfig {
             return Err(format!(
                 "coarse.num_halvings: {} is more than 3",
                 self.num_halvings
+            ));
+        }
+        if !(8..=4096).contains(&self.trained_hole_px) {
+            return Err(format!(
+                "coarse.trained_hole_px: {} is not in 8..=4096",
+                self.trained_hole_px
             ));
         }
         if !(1..=64).contains(&self.dilation) {
@@ -147,7 +157,7 @@ impl Coarse {
     ///
     /// `masked_image` `[batch, 3, height, width]` (6 channels with [`Prior::PatchMatch`]) in
     /// [-1, 1] with the prior in the hole, `mask` `[batch, 1, height, width]` with 1 in the hole;
-    /// the result is `[batch, 3, height, width]` (or 5). Any size: the sides are padded to a
+    /// the result is `[batch, 3, height, width]` (or 4). Any size: the sides are padded to a
     /// multiple of the network's stride by repeating the border, and cropped afterwards.
     pub fn forward(&self, masked_image: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
         let [batch, _, height, width] = masked_image.dims();

@@ -6,7 +6,8 @@ use crate::model::ModelConfig;
 use crate::patches::select_hole;
 use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use burn::tensor::{Device, Tensor};
-use inpaint_core::{Control, Mask, RgbImage};
+use inpaint_core::patchmatch::Copies;
+use inpaint_core::{Mask, RgbImage};
 
 /// Pictures of one size with their masks, on the device and off it.
 #[derive(Debug, Clone)]
@@ -19,63 +20,56 @@ pub struct Inputs<'a> {
     pub masks: Vec<&'a Mask>,
     /// What stands in the hole before the coarse network sees the picture (I_m): zeros, or a
     /// smooth filling if the configuration asks for a prior. Same shape as `image`; behind it,
-    /// with [`Prior::PatchMatch`], three channels with the difference of that filling, 0 outside
-    /// the hole.
+    /// with [`Prior::PatchMatch`], three channels with the difference of the voted copies to it,
+    /// 0 outside the hole.
     pub prior: Tensor<4>,
+    /// The pictures themselves.
+    pub pictures: Vec<&'a RgbImage>,
+    /// Their copies; empty if the prior is made without.
+    pub copies: Vec<&'a Copies>,
 }
 
 impl<'a> Inputs<'a> {
-    /// Pictures and masks of one size, ready for a model with this configuration.
+    /// Pictures, masks and what [`Prior::copies`] made of them, all of one size, ready for a model
+    /// with this configuration; `copies` are empty if the prior has none.
     ///
     /// # Panics
     ///
-    /// If there is no picture, or sizes or counts differ.
+    /// If there is no picture, sizes or counts differ, or the prior lacks copies.
     pub fn new(
-        images: &[&RgbImage],
+        images: &[&'a RgbImage],
         masks: Vec<&'a Mask>,
+        copies: Vec<&'a Copies>,
         config: &ModelConfig,
         device: &Device,
     ) -> Self {
-        let fillings: Vec<_> = (images.iter().zip(&masks))
-            .filter_map(|(image, mask)| {
-                let filling = config
-                    .coarse
-                    .prior
-                    .filling(image, mask, &Control::default());
-                filling.expect("a mask has the size of its picture, and nobody cancels")
-            })
-            .collect();
-        Self::with_fillings(
-            images,
-            masks,
-            &fillings.iter().collect::<Vec<_>>(),
-            config,
-            device,
-        )
+        let voted: Vec<_> = copies.iter().map(|copies| &copies.voted).collect();
+        let mut inputs = Self::for_coarse(images, masks, &voted, config.coarse.prior, device);
+        inputs.copies = copies;
+        inputs
     }
 
-    /// As [`Inputs::new`], where [`Prior::filling`] was already asked; `fillings` are empty if it
-    /// has none.
+    /// As [`Inputs::new`], for the coarse network alone, which wants the voted copies only.
     ///
     /// # Panics
     ///
-    /// As [`Inputs::new`], and if the prior lacks fillings.
-    pub fn with_fillings(
-        images: &[&RgbImage],
+    /// As [`Inputs::new`].
+    pub fn for_coarse(
+        images: &[&'a RgbImage],
         masks: Vec<&'a Mask>,
-        fillings: &[&RgbImage],
-        config: &ModelConfig,
+        voted: &[&RgbImage],
+        prior: Prior,
         device: &Device,
     ) -> Self {
         let mut inputs = Self::without_prior(images, masks, device);
         let (image, mask) = (inputs.image.clone(), inputs.mask.clone());
-        inputs.prior = match config.coarse.prior {
+        inputs.prior = match prior {
             Prior::None => select_hole(mask, Tensor::zeros_like(&image), image),
             Prior::Membrane => membranes_to_tensor(images, &inputs.masks, device),
             Prior::PatchMatch => {
-                assert_eq!(images.len(), fillings.len(), "one filling per picture");
+                assert_eq!(images.len(), voted.len(), "copies of every picture");
                 let membrane = membranes_to_tensor(images, &inputs.masks, device);
-                let added = images_to_tensor(fillings, device) - membrane.clone();
+                let added = images_to_tensor(voted, device) - membrane.clone();
                 let added = select_hole(mask, added, Tensor::zeros_like(&image));
                 Tensor::cat(vec![membrane, added], 1)
             }
@@ -88,7 +82,7 @@ impl<'a> Inputs<'a> {
     /// # Panics
     ///
     /// As [`Inputs::new`].
-    pub fn without_prior(images: &[&RgbImage], masks: Vec<&'a Mask>, device: &Device) -> Self {
+    pub fn without_prior(images: &[&'a RgbImage], masks: Vec<&'a Mask>, device: &Device) -> Self {
         assert_eq!(images.len(), masks.len(), "one mask per picture");
         let image = images_to_tensor(images, device);
         Self {
@@ -96,6 +90,8 @@ impl<'a> Inputs<'a> {
             masks,
             prior: image.clone(),
             image,
+            pictures: images.to_vec(),
+            copies: Vec::new(),
         }
     }
 
@@ -107,6 +103,8 @@ impl<'a> Inputs<'a> {
             mask: self.mask.clone().inner(),
             masks: self.masks.clone(),
             prior: self.prior.clone().inner(),
+            pictures: self.pictures.clone(),
+            copies: self.copies.clone(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Every convolution has a bias and zero padding that keeps the size (before striding). Leaky
 //! ReLU follows every convolution except where [`Conv2d::linear`] says otherwise.
 
+use crate::tensors::tensor_values;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::random::Random;
@@ -116,6 +117,28 @@ impl Conv2d {
                 zeros.require_grad()
             } else {
                 zeros
+            }
+        });
+        self
+    }
+
+    /// With this many more input channels, which have no effect yet.
+    pub fn widened(mut self, more: usize) -> Self {
+        self.weight = self.weight.map(|weight| {
+            let ([out, channels, height, width], device) = (weight.dims(), weight.device());
+            let is_trained = weight.is_require_grad();
+            let old = tensor_values(weight);
+            let mut values = Vec::with_capacity(out * (channels + more) * height * width);
+            for kernel in old.chunks_exact(channels * height * width) {
+                values.extend_from_slice(kernel);
+                values.resize(values.len() + more * height * width, 0.0);
+            }
+            let shape = [out, channels + more, height, width];
+            let wider = Tensor::from_data(TensorData::new(values, shape), &device);
+            if is_trained {
+                wider.require_grad()
+            } else {
+                wider
             }
         });
         self

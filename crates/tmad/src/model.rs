@@ -1,6 +1,7 @@
 //! The whole of T-MAD on one screen: [`Model::forward`].
 
-use crate::coarse::{Coarse, CoarseConfig};
+use crate::aligned::{AlignedConfig, AlignedSynthesis};
+use crate::coarse::{Coarse, CoarseConfig, Prior};
 use crate::layers::Initializer;
 use crate::patch_synthesis::{Backbone, FeatureEncoder, PatchSynthesisConfig};
 use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
@@ -14,9 +15,13 @@ use inpaint_core::random::stream;
 use serde::{Deserialize, Serialize};
 
 pub use crate::inputs::Inputs;
-pub use crate::prior::Guess;
 
 mod cells;
+mod register;
+
+/// Channels of a hole patch by which windows are retrieved in register, beside the voted copy's:
+/// the guess and the mask.
+const MORE_QUERY_PLANES: usize = 4;
 
 /// Sizes and switches of the method. It travels in the weights' metadata.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,8 +33,11 @@ pub struct ModelConfig {
     pub coarse: CoarseConfig,
     /// Texture memory.
     pub memory: MemoryConfig,
-    /// Patch synthesis network.
+    /// The paper's patch synthesis network.
     pub synthesis: PatchSynthesisConfig,
+    /// Patch synthesis in register in its place ([`crate::aligned`]). Default none (the paper's).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aligned: Option<AlignedConfig>,
 }
 
 impl Default for ModelConfig {
@@ -39,6 +47,7 @@ impl Default for ModelConfig {
             coarse: CoarseConfig::default(),
             memory: MemoryConfig::default(),
             synthesis: PatchSynthesisConfig::default(),
+            aligned: None,
         }
     }
 }
@@ -59,6 +68,12 @@ impl ModelConfig {
         }
         self.coarse.check()?;
         self.memory.check(self.patch_px)?;
+        if let Some(aligned) = &self.aligned {
+            aligned.check()?;
+            if self.coarse.prior != Prior::PatchMatch {
+                return Err("aligned: set coarse.prior to patchmatch".to_owned());
+            }
+        }
         self.synthesis.check(self.patch_px)
     }
 }
@@ -72,10 +87,12 @@ pub struct Model {
     pub theta: Embedding,
     /// Embedding of the memory's windows.
     pub phi: Embedding,
-    /// Encoder of the candidates.
-    pub feature_encoder: FeatureEncoder,
-    /// Patch synthesis network.
-    pub backbone: Backbone,
+    /// Encoder of the candidates; not in register.
+    pub feature_encoder: Option<FeatureEncoder>,
+    /// The paper's patch synthesis network; not in register.
+    pub backbone: Option<Backbone>,
+    /// Patch synthesis in register.
+    pub aligned: Option<AlignedSynthesis>,
     #[module(skip)]
     config: ModelConfig,
 }
@@ -92,7 +109,7 @@ pub struct Layout {
 /// A texture memory, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// The windows, `[N, 3, k, k]`, wider by `detail_margin_px` on each side.
+    /// The windows, `[N, 3, k, k]`.
     pub patches: Tensor<4>,
     /// What they are found by, in parts: together they would be the largest tensor of all.
     pub keys: Vec<Keys>,
@@ -149,21 +166,28 @@ impl Model {
         embeddings: impl Fn() -> Initializer<'a>,
     ) -> Self {
         let embedding = || Embedding::new(&config.memory, &mut embeddings());
+        let num_candidates = config.memory.num_candidates;
+        let coarse = Coarse::new(&config.coarse, &mut init);
+        let (mut theta, phi) = (embedding(), embedding());
+        let (mut feature_encoder, mut backbone, mut aligned) = (None, None, None);
+        match &config.aligned {
+            Some(sizes) => {
+                theta = theta.widened(MORE_QUERY_PLANES);
+                aligned = Some(AlignedSynthesis::new(sizes, num_candidates, &mut init));
+            }
+            None => {
+                let sizes = &config.synthesis;
+                feature_encoder = Some(FeatureEncoder::new(sizes, num_candidates, &mut init));
+                backbone = Some(Backbone::new(sizes, config.patch_px, &mut init));
+            }
+        }
         Self {
-            coarse: Coarse::new(&config.coarse, &mut init),
-            theta: embedding(),
-            phi: embedding(),
-            feature_encoder: FeatureEncoder::new(
-                &config.synthesis,
-                config.memory.num_candidates,
-                &mut init,
-            ),
-            backbone: Backbone::new(
-                &config.synthesis,
-                config.patch_px,
-                config.memory.num_candidates,
-                &mut init,
-            ),
+            coarse,
+            theta,
+            phi,
+            feature_encoder,
+            backbone,
+            aligned,
             config: config.clone(),
         }
     }
@@ -182,9 +206,8 @@ impl Model {
 
     /// Guess, retrieve, synthesise.
     pub fn forward(&self, inputs: &Inputs, layout: Layout) -> Output {
-        let guess = self.guess(inputs);
-        let coarse = guess.structure.clone();
-        let start = select_hole(inputs.mask.clone(), guess.whole(), inputs.image.clone());
+        let coarse = self.guess(inputs);
+        let start = select_hole(inputs.mask.clone(), coarse.clone(), inputs.image.clone());
         let synthesis = self.synthesise(start, inputs, &layout);
         Output {
             coarse,
@@ -193,8 +216,8 @@ impl Model {
         }
     }
 
-    /// The coarse network's guess.
-    pub fn guess(&self, inputs: &Inputs) -> Guess {
+    /// The coarse network's guess I_s, `[batch, 3, height, width]`.
+    pub fn guess(&self, inputs: &Inputs) -> Tensor<4> {
         let output = (self.coarse).forward(inputs.prior.clone(), inputs.mask.clone());
         let CoarseConfig {
             prior,
@@ -236,6 +259,9 @@ impl Model {
     ///
     /// `guess` (Î_s) `[batch, 3, height, width]`, with the input's pixels outside the hole.
     pub fn synthesise(&self, guess: Tensor<4>, inputs: &Inputs, layout: &Layout) -> Synthesis {
+        if let Some(network) = &self.aligned {
+            return self.synthesise_in_register(network, guess, inputs, layout);
+        }
         let memories: Vec<_> = (layout.windows.iter())
             .map(|windows| self.remember(&guess, windows))
             .collect();
@@ -243,7 +269,9 @@ impl Model {
             let device = guess.device();
             (no_patches(3, self.config.patch_px, &device), Vec::new())
         } else {
-            self.synthesise_cells(&guess, &inputs.mask, &layout.cells, &memories)
+            let candidates = self.retrieve_cells(&guess, &layout.cells, &memories);
+            let patches = self.synthesise_from(&guess, &inputs.mask, &layout.cells, &candidates);
+            (patches, candidates)
         };
         let completed = assemble(
             patches.clone(),

@@ -2,7 +2,6 @@
 //! retrieved candidates to the patch.
 
 use crate::coarse::{check_count, check_widths};
-use crate::detail;
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
 use crate::patches::centre;
 use crate::tensors::map_planes;
@@ -39,22 +38,6 @@ pub struct PatchSynthesisConfig {
     /// Whether the network predicts the difference to the coarse patch instead of the patch.
     /// Default off (the paper's).
     pub residual_output: bool,
-    /// Side of the tiles, in cells of the hole grid, that the backbone works on at once. With 1,
-    /// the default and the paper's, every patch is synthesised by itself from the 3 × 3 cells
-    /// around it; with t, t × t cells come from (t + 2) × (t + 2), so that neighbours know of
-    /// each other and share the work.
-    pub tile_cells: usize,
-    /// Whether the network also mixes the candidates' own detail into the patch: it predicts how
-    /// much of each candidate's fine and middle frequencies goes into every pixel. Default off
-    /// (the paper's).
-    pub candidate_detail: bool,
-    /// By how many pixels the detail of a cell's candidates reaches into the neighbouring cells,
-    /// fading out, against seams. Only with `candidate_detail`. Default 0.
-    pub detail_margin_px: usize,
-    /// Whether coarse structure, from about 17 pixels on, is taken out of the difference that
-    /// the network predicts, so that it cannot shift colours. Only with `residual_output`.
-    /// Default off (the paper's).
-    pub fine_residual: bool,
 }
 
 impl Default for PatchSynthesisConfig {
@@ -70,10 +53,6 @@ impl Default for PatchSynthesisConfig {
             carafe_channels: 64,
             mask_plane: false,
             residual_output: false,
-            tile_cells: 1,
-            candidate_detail: false,
-            detail_margin_px: 0,
-            fine_residual: false,
         }
     }
 }
@@ -108,24 +87,6 @@ impl PatchSynthesisConfig {
             return Err(format!(
                 "synthesis: from {patch_px} px, encoder_widths and up_scales lead to {side} px"
             ));
-        }
-        if !(1..=16).contains(&self.tile_cells) {
-            return Err(format!(
-                "synthesis.tile_cells: {} is not in 1..=16",
-                self.tile_cells
-            ));
-        }
-        if self.detail_margin_px > patch_px / 2 {
-            return Err(format!(
-                "synthesis.detail_margin_px: {} is more than half of patch_px, {patch_px}",
-                self.detail_margin_px
-            ));
-        }
-        if self.detail_margin_px > 0 && !self.candidate_detail {
-            return Err("synthesis.detail_margin_px: switch candidate_detail on".to_owned());
-        }
-        if self.fine_residual && !self.residual_output {
-            return Err("synthesis.fine_residual: switch residual_output on".to_owned());
         }
         // The encoder sees a patch more on each side.
         if self.crop_margin > innermost {
@@ -199,7 +160,7 @@ pub struct Backbone {
 /// The candidates' features that the decoder has not taken yet: each enters the first time that
 /// the decoder holds a map of its size.
 struct Skips {
-    tile_px: usize,
+    patch_px: usize,
     half: Option<Tensor<4>>,
     quarter: Option<Tensor<4>>,
 }
@@ -207,9 +168,9 @@ struct Skips {
 impl Skips {
     /// Concatenates behind `x`, whose part without margin has side `side`, what belongs there.
     fn concatenate(&mut self, x: Tensor<4>, side: usize) -> Tensor<4> {
-        let skip = if 4 * side == self.tile_px {
+        let skip = if 4 * side == self.patch_px {
             self.quarter.take()
-        } else if 2 * side == self.tile_px {
+        } else if 2 * side == self.patch_px {
             self.half.take()
         } else {
             None
@@ -234,12 +195,7 @@ impl Backbone {
     /// # Panics
     ///
     /// If the widths and scales of `config` do not fit together.
-    pub fn new(
-        config: &PatchSynthesisConfig,
-        patch_px: usize,
-        num_candidates: usize,
-        init: &mut Initializer,
-    ) -> Self {
+    pub fn new(config: &PatchSynthesisConfig, patch_px: usize, init: &mut Initializer) -> Self {
         let encoder = &config.encoder_widths;
         assert_eq!(
             config.decoder_widths.len(),
@@ -285,17 +241,9 @@ impl Backbone {
             ));
             channels = width;
         }
-        let shares = if config.candidate_detail {
-            detail::NUM_BANDS * num_candidates
-        } else {
-            0
-        };
-        let mut output = Conv2d::new(init, channels, 3 + shares, 1).linear();
+        let mut output = Conv2d::new(init, channels, 3, 1).linear();
         if config.residual_output {
             output = output.zeroed();
-        }
-        if config.candidate_detail {
-            output = output.biased(&detail::initial_biases(num_candidates));
         }
         Self {
             input,
@@ -307,13 +255,12 @@ impl Backbone {
         }
     }
 
-    /// Synthesises tiles of patches from the pictures around them.
+    /// Synthesises patches from the pictures around them.
     ///
     /// # Shapes
     ///
-    /// With tiles of T = t·k pixels: `windows` `[n, 3 (or 4 with the mask plane), T + 2k, T + 2k]`
-    /// and the candidates' features of whole tiles → `[n, 3, T, T]`, behind which stand the
-    /// candidates' shares if the network predicts them.
+    /// `windows` `[n, 3 (or 4 with the mask plane), 3k, 3k]` and the candidates' features →
+    /// `[n, 3, k, k]`.
     pub fn forward(&self, windows: Tensor<4>, features: CandidateFeatures) -> Tensor<4> {
         let mut x = self.input.forward(windows);
         for block in &self.down {
@@ -322,13 +269,13 @@ impl Backbone {
         for block in &self.res {
             x = block.forward(x);
         }
-        let tile_px = 4 * features.quarter.dims()[2];
+        let patch_px = 4 * features.quarter.dims()[2];
         let mut skips = Skips {
-            tile_px,
+            patch_px,
             half: Some(features.half),
             quarter: Some(features.quarter),
         };
-        let mut side = tile_px >> self.down.len();
+        let mut side = patch_px >> self.down.len();
         x = centre(x, side + 2 * self.crop_margin);
         x = skips.concatenate(x, side);
         for block in &self.up {
@@ -339,10 +286,10 @@ impl Backbone {
             x = block.convolve(x);
         }
         x = self.output.forward(x);
-        if side > tile_px {
-            x = average_cells(x, side / tile_px);
+        if side > patch_px {
+            x = average_cells(x, side / patch_px);
         }
-        centre(x, tile_px)
+        centre(x, patch_px)
     }
 }
 

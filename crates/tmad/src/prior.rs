@@ -1,39 +1,12 @@
-//! What the coarse network starts from, and the guess that comes of it.
+//! What the coarse network starts from, and what its output means.
 
 use crate::layers::{Conv2d, Initializer};
 use burn::tensor::Tensor;
 use inpaint_core::image::Rgb;
-use inpaint_core::patchmatch::PatchMatch;
-use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage};
+use inpaint_core::patchmatch::{Copies, NUM_RANKS, PatchMatch};
+use inpaint_core::{Control, InpaintError, Mask, RgbImage};
 use serde::{Deserialize, Serialize};
 use tmad_ops::box_means;
-
-/// The coarse network's guess.
-#[derive(Debug, Clone)]
-pub struct Guess {
-    /// I_s of Section III-A, `[batch, 3, height, width]`.
-    pub structure: Tensor<4>,
-    /// Texture that PatchMatch copied, as far as the network trusts it; same shape. Only with
-    /// [`Prior::PatchMatch`].
-    pub texture: Option<Tensor<4>>,
-}
-
-impl Guess {
-    fn plain(structure: Tensor<4>) -> Self {
-        Self {
-            structure,
-            texture: None,
-        }
-    }
-
-    /// What the patch networks start from: structure, and texture if there is some.
-    pub fn whole(self) -> Tensor<4> {
-        match self.texture {
-            Some(texture) => self.structure + texture,
-            None => self.structure,
-        }
-    }
-}
 
 /// Side in pixels of the boxes whose means are the structure of a copy: four of the pixels that a
 /// network sees that works on a picture halved `num_halvings` times.
@@ -52,9 +25,8 @@ pub enum Prior {
     /// it, so that it starts from there instead of having to learn to carry colours inwards.
     Membrane,
     /// The membrane, and beside it what the filling of [`PatchMatch`] adds to it. The network
-    /// predicts the difference to the membrane, and pixel by pixel how much of PatchMatch's to
-    /// take over: of the structure for its own guess, and of the texture for what the patch
-    /// networks start from.
+    /// predicts the difference to the membrane, and pixel by pixel how much of the structure of
+    /// PatchMatch's to take over.
     #[serde(rename = "patchmatch")]
     PatchMatch,
 }
@@ -68,27 +40,21 @@ impl Prior {
         }
     }
 
-    /// PatchMatch's filling of a picture, where this prior is made of one.
+    /// PatchMatch's copies for a picture, where this prior is made of them.
     ///
     /// # Errors
     ///
     /// [`InpaintError`] if the sizes differ, or `control` was cancelled.
-    pub fn filling(
+    pub fn copies(
         self,
         image: &RgbImage,
         mask: &Mask,
         control: &Control,
-    ) -> Result<Option<RgbImage>, InpaintError> {
+    ) -> Result<Option<Copies>, InpaintError> {
         match self {
             Self::None | Self::Membrane => Ok(None),
-            // Nothing to copy: the membrane's mid grey.
-            Self::PatchMatch if mask.is_full() => {
-                let (width, height) = image.dimensions();
-                Ok(Some(RgbImage::from_pixel(width, height, Rgb([128; 3]))))
-            }
-            Self::PatchMatch => PatchMatch::default()
-                .inpaint(image, mask, control)
-                .map(Some),
+            Self::PatchMatch if mask.is_full() => Ok(Some(nothing_to_copy(image))),
+            Self::PatchMatch => PatchMatch::default().copies(image, mask, control).map(Some),
         }
     }
 
@@ -98,19 +64,19 @@ impl Prior {
     ///
     /// `prior` as the network saw it, `output` as it came from `num_halvings` below; the guess is
     /// `[batch, 3, height, width]`.
-    pub(crate) fn guess(self, prior: Tensor<4>, output: Tensor<4>, num_halvings: usize) -> Guess {
+    pub(crate) fn guess(
+        self,
+        prior: Tensor<4>,
+        output: Tensor<4>,
+        num_halvings: usize,
+    ) -> Tensor<4> {
         match self {
-            Self::None => Guess::plain(output),
-            Self::Membrane => Guess::plain(prior + output),
+            Self::None => output,
+            Self::Membrane => prior + output,
             Self::PatchMatch => {
                 let (membrane, copied) = (prior.clone().narrow(1, 0, 3), prior.narrow(1, 3, 3));
-                let change = output.clone().narrow(1, 0, 3);
-                let [structure, texture] = [3, 4].map(|at| output.clone().narrow(1, at, 1));
-                let coarse = box_means(copied.clone(), structure_px(num_halvings));
-                Guess {
-                    structure: membrane + change + coarse.clone() * structure,
-                    texture: Some((copied - coarse) * texture),
-                }
+                let (change, share) = (output.clone().narrow(1, 0, 3), output.narrow(1, 3, 1));
+                membrane + change + box_means(copied, structure_px(num_halvings)) * share
             }
         }
     }
@@ -122,7 +88,20 @@ impl Prior {
         match self {
             Self::None => layer(init, 3),
             Self::Membrane => layer(init, 3).zeroed(),
-            Self::PatchMatch => layer(init, 5).zeroed().biased(&[0.0, 0.0, 0.0, 0.5, 0.5]),
+            Self::PatchMatch => layer(init, 4).zeroed().biased(&[0.0, 0.0, 0.0, 0.5]),
         }
+    }
+}
+
+/// Where there is not one known pixel: mid grey, like the membrane.
+fn nothing_to_copy(image: &RgbImage) -> Copies {
+    let (width, height) = image.dimensions();
+    let grey = RgbImage::from_pixel(width, height, Rgb([128; 3]));
+    let num_pixels = width as usize * height as usize;
+    Copies {
+        ranked: [(); NUM_RANKS].map(|()| grey.clone()),
+        voted: grey,
+        doubt: vec![u8::MAX; num_pixels],
+        sources: vec![None; num_pixels],
     }
 }

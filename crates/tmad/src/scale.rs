@@ -42,6 +42,16 @@ pub fn reduce(full: &Scaled, factor: u32) -> Scaled {
     Scaled { image, mask }
 }
 
+/// A picture without a hole, reduced by a whole factor.
+pub fn reduce_whole(image: &RgbImage, factor: u32) -> RgbImage {
+    let (width, height) = image.dimensions();
+    let whole = Scaled {
+        image: image.clone(),
+        mask: Mask::new(width, height),
+    };
+    reduce(&whole, factor).image
+}
+
 /// The pixels that pixel (`x`, `y`) stands for.
 fn cells(x: u32, y: u32, factor: u32, width: u32, height: u32) -> impl Iterator<Item = (u32, u32)> {
     let columns = x * factor..((x + 1) * factor).min(width);

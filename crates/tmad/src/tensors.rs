@@ -19,13 +19,85 @@ pub fn images_to_tensor(images: &[&RgbImage], device: &Device) -> Tensor<4> {
         let (green, blue) = rest.split_at_mut(num_pixels);
         let pixels = image.as_raw().chunks_exact(3);
         for (((r, g), b), pixel) in red.iter_mut().zip(green).zip(blue).zip(pixels) {
-            *r = f32::from(pixel[0]) / 127.5 - 1.0;
-            *g = f32::from(pixel[1]) / 127.5 - 1.0;
-            *b = f32::from(pixel[2]) / 127.5 - 1.0;
+            *r = colour(pixel[0]);
+            *g = colour(pixel[1]);
+            *b = colour(pixel[2]);
         }
     }
     let shape = [images.len(), 3, height as usize, width as usize];
     Tensor::from_data(TensorData::new(planes, shape), device)
+}
+
+/// A part of a picture or plane. It may reach beyond: its border is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub y: i32,
+    pub x: i32,
+    pub height: usize,
+    pub width: usize,
+}
+
+/// Cuts windows of one size out of bytes, row by row with `channels` interleaved, as
+/// `[windows.len(), channels, height, width]`, every value through `number`.
+///
+/// # Panics
+///
+/// If there is no window, or they differ in size.
+pub(crate) fn windows_to_tensor(
+    bytes: &[u8],
+    channels: usize,
+    columns: usize,
+    windows: &[Window],
+    number: impl Fn(u8) -> f32 + Sync,
+    device: &Device,
+) -> Tensor<4> {
+    let Window { height, width, .. } = windows[0];
+    let rows = bytes.len() / (channels * columns);
+    let mut values = vec![0.0f32; windows.len() * channels * height * width];
+    let clamped = |at: i32, limit: usize| at.clamp(0, limit as i32 - 1) as usize;
+    (values.par_chunks_exact_mut(height * width).enumerate()).for_each(|(index, plane)| {
+        let (window, channel) = (windows[index / channels], index % channels);
+        assert_eq!(
+            (window.height, window.width),
+            (height, width),
+            "windows of one size"
+        );
+        for (i, row) in plane.chunks_exact_mut(width).enumerate() {
+            let first = clamped(window.y + i as i32, rows) * columns;
+            for (j, value) in row.iter_mut().enumerate() {
+                let at = first + clamped(window.x + j as i32, columns);
+                *value = number(bytes[channels * at + channel]);
+            }
+        }
+    });
+    let shape = [windows.len(), channels, height, width];
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// A colour value in [-1, 1].
+pub(crate) fn colour(byte: u8) -> f32 {
+    f32::from(byte) / 127.5 - 1.0
+}
+
+/// Planes of bytes of one size as `[batch, 1, height, width]` in [0, 1].
+///
+/// # Panics
+///
+/// If there is no plane, or the sizes differ.
+pub fn planes_to_tensor(
+    planes: &[&[u8]],
+    [height, width]: [usize; 2],
+    device: &Device,
+) -> Tensor<4> {
+    let mut values = Vec::with_capacity(planes.len() * height * width);
+    for plane in planes {
+        assert_eq!(plane.len(), height * width, "planes of one size");
+        values.extend(plane.iter().map(|&value| f32::from(value) / 255.0));
+    }
+    Tensor::from_data(
+        TensorData::new(values, [planes.len(), 1, height, width]),
+        device,
+    )
 }
 
 /// Masks of one size as `[batch, 1, height, width]`, 1 = hole.

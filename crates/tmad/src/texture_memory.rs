@@ -221,7 +221,15 @@ impl Embedding {
         }
     }
 
-    /// `[n, 3, k, k]` → `[n, dimensions]`.
+    /// For patches with this many more channels, which have no effect yet.
+    pub fn widened(self, more: usize) -> Self {
+        Self {
+            conv1: self.conv1.widened(more),
+            ..self
+        }
+    }
+
+    /// `[n, channels, k, k]` → `[n, dimensions]`.
     pub fn forward(&self, patches: Tensor<4>) -> Tensor<2> {
         let x = self.conv2.forward(self.conv1.forward(patches));
         let [n, channels, side, _] = x.dims();
@@ -270,12 +278,14 @@ pub fn scores(theta: Tensor<2>, phi: Tensor<2>, temperature: f64) -> Tensor<2> {
 /// Candidates of every hole patch of one picture.
 #[derive(Debug, Clone)]
 pub struct Candidates {
-    /// `[n, num_candidates · 3, k, k]` in rank order, as wide as the memory's windows.
+    /// `[n, num_candidates · 3, k, k]` in rank order.
     pub patches: Tensor<4>,
     /// Per hole patch, the windows' indices in the memory by falling score.
     pub ranking: Vec<Vec<usize>>,
     /// Per hole patch, the scores in rank order.
     pub ranked_scores: Vec<Vec<f32>>,
+    /// All scores, `[n, N]`.
+    pub scores: Tensor<2>,
 }
 
 /// Retrieves the `num_candidates` most similar windows of every hole patch, Eq. (3) to (5).
@@ -293,23 +303,7 @@ pub fn retrieve(scores: Tensor<2>, memory: Tensor<4>, config: &MemoryConfig) -> 
     let [_, channels, side, _] = memory.dims();
     let num_candidates = config.num_candidates;
     let flat = (memory.detach()).reshape([num_windows, channels * side * side]);
-    let values = match config.retrieval {
-        Retrieval::Random => {
-            let mut random = Random::new(0);
-            let values = (0..num_patches * num_windows).map(|_| random.unit() as f32);
-            values.collect()
-        }
-        Retrieval::Hard | Retrieval::Soft => tensor_values(scores.clone().detach()),
-    };
-    let (ranking, ranked_scores): (Vec<_>, Vec<_>) = (values.chunks_exact(num_windows))
-        .map(|row| {
-            rank(
-                row,
-                config.num_distinct.unwrap_or(num_candidates),
-                num_candidates,
-            )
-        })
-        .unzip();
+    let (ranking, ranked_scores) = rankings(&scores, config);
     let is_training = scores.device().is_autodiff();
     let weighted = (is_training || config.retrieval == Retrieval::Soft).then(|| {
         softmax(scores.clone(), 1)
@@ -337,7 +331,29 @@ pub fn retrieve(scores: Tensor<2>, memory: Tensor<4>, config: &MemoryConfig) -> 
         patches: patches.reshape([num_patches, num_candidates * channels, side, side]),
         ranking,
         ranked_scores,
+        scores,
     }
+}
+
+/// The best windows of every hole patch, and their scores, by rank; ties go to the lower index.
+///
+/// # Shapes
+///
+/// `scores` `[n, N]` with N > 0.
+pub fn rankings(scores: &Tensor<2>, config: &MemoryConfig) -> (Vec<Vec<usize>>, Vec<Vec<f32>>) {
+    let [num_patches, num_windows] = scores.dims();
+    let values = match config.retrieval {
+        Retrieval::Random => {
+            let mut random = Random::new(0);
+            let values = (0..num_patches * num_windows).map(|_| random.unit() as f32);
+            values.collect()
+        }
+        Retrieval::Hard | Retrieval::Soft => tensor_values(scores.clone().detach()),
+    };
+    let count = config.num_candidates;
+    let distinct = config.num_distinct.unwrap_or(count);
+    let rows = values.chunks_exact(num_windows);
+    rows.map(|row| rank(row, distinct, count)).unzip()
 }
 
 /// The `distinct` best of `scores`, repeated up to `count`, and their values; ties go to the lower

@@ -9,6 +9,7 @@ use inpaint_core::{
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use tmad::aligned::AlignedConfig;
 use tmad::coarse::{CoarseConfig, Prior};
 use tmad::model::{Model, ModelConfig};
 use tmad::patch_synthesis::PatchSynthesisConfig;
@@ -47,6 +48,18 @@ fn config_with(prior: Prior) -> ModelConfig {
     }
 }
 
+/// As the built-in weights are, but small.
+fn in_register() -> ModelConfig {
+    ModelConfig {
+        aligned: Some(AlignedConfig {
+            widths: vec![4, 4, 4],
+            num_residual: 1,
+            carafe_channels: 4,
+        }),
+        ..config_with(Prior::PatchMatch)
+    }
+}
+
 fn weights(config: &ModelConfig) -> Vec<u8> {
     let model = Model::new(config, 7, &Device::flex());
     let config = serde_json::to_string(config).unwrap();
@@ -55,11 +68,11 @@ fn weights(config: &ModelConfig) -> Vec<u8> {
 }
 
 fn tmad() -> TMad {
-    tmad_with(Prior::Membrane)
+    tmad_with(&config())
 }
 
-fn tmad_with(prior: Prior) -> TMad {
-    TMad::from_bytes(&weights(&config_with(prior)), &Device::flex()).unwrap()
+fn tmad_with(config: &ModelConfig) -> TMad {
+    TMad::from_bytes(&weights(config), &Device::flex()).unwrap()
 }
 
 fn picture(width: u32, height: u32) -> RgbImage {
@@ -91,11 +104,10 @@ fn every_size_is_filled_and_known_pixels_stay() {
         (31, 47, [10, 20, 9, 27]),
         (250, 333, [0, 0, 40, 70]),
         (2000, 3, [900, 1, 50, 1]),
-        // Three holes in a row, and one so large that it is filled from a smaller scale.
+        // So large that its structure is guessed at a smaller scale.
         (700, 420, [100, 60, 400, 300]),
     ];
-    for coarse in [false, true] {
-        let method = if coarse { tmad().coarse_only() } else { tmad() };
+    for method in [tmad(), tmad().coarse_only(), tmad_with(&in_register())] {
         for (width, height, rect) in sizes {
             let image = picture(width, height);
             let mask = hole(width, height, rect);
@@ -184,7 +196,7 @@ fn the_built_in_weights_fill_a_hole() {
     }
 }
 
-/// Of one level, of three levels, and of two regions that overlap.
+/// As wide as in training, wider, and of two regions that overlap.
 fn holes_to_refine() -> [Mask; 3] {
     let two = {
         let (near, far) = (
@@ -200,7 +212,6 @@ fn holes_to_refine() -> [Mask; 3] {
     ]
 }
 
-/// From a picture at an eighth of the size, nothing of noise would be left.
 #[test]
 fn a_large_hole_is_filled_with_texture_of_full_size() {
     let mut random = Random::new(3);
@@ -208,7 +219,7 @@ fn a_large_hole_is_filled_with_texture_of_full_size() {
         Rgb([(); 3].map(|()| (128.0 + 60.0 * (2.0 * random.unit() - 1.0)) as u8))
     });
     let mask = hole(720, 560, [140, 110, 420, 330]);
-    let method = tmad_with(Prior::PatchMatch);
+    let method = tmad_with(&in_register());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     let control = Control::default().on_progress(move |fraction, _| {

@@ -11,6 +11,7 @@ use super::picture::{BYTES, Picture};
 use super::prior::{EXACT_LEVELS, blur_planes};
 use super::vote::{Confidence, each_vote};
 use crate::RgbImage;
+use image::imageops::flip_horizontal_in_place;
 
 /// Copies of every pixel of the hole, best first.
 pub const NUM_RANKS: usize = 2;
@@ -34,6 +35,29 @@ pub struct Copies {
     /// Where the pixels of the first of `ranked` come from, row by row;
     /// `None` outside the hole.
     pub sources: Vec<Option<(u32, u32)>>,
+}
+
+impl Copies {
+    /// The pictures, to be changed alike.
+    pub fn pictures_mut(&mut self) -> impl Iterator<Item = &mut RgbImage> {
+        std::iter::once(&mut self.voted).chain(&mut self.ranked)
+    }
+
+    /// Left and right exchanged.
+    #[must_use]
+    pub fn flipped(mut self) -> Self {
+        self.pictures_mut().for_each(flip_horizontal_in_place);
+        let width = self.voted.width();
+        let row = width.max(1) as usize;
+        self.doubt.chunks_exact_mut(row).for_each(<[u8]>::reverse);
+        for sources in self.sources.chunks_exact_mut(row) {
+            sources.reverse();
+            for (x, _) in sources.iter_mut().flatten() {
+                *x = width - 1 - *x;
+            }
+        }
+        self
+    }
 }
 
 /// [`Copies`] of the hole's pixels of one working picture.

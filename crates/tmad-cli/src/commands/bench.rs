@@ -8,8 +8,8 @@ use crate::commands::masks::MaskSize;
 use crate::method::EngineArgs;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use inpaint_core::Mask;
 use inpaint_core::scene::render_background;
+use inpaint_core::{Control, Mask};
 use serde::Serialize;
 use stages::Stages;
 use std::collections::BTreeMap;
@@ -149,7 +149,9 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let mask = Mask::from_fn(size.width, size.height, |x, y| {
         (left..left + hole.width).contains(&x) && (top..top + hole.height).contains(&y)
     });
-    let inputs = Inputs::new(&[&image], vec![&mask], model.config(), &device);
+    let copies = (model.config().coarse.prior).copies(&image, &mask, &Control::default())?;
+    let copies = copies.iter().collect();
+    let inputs = Inputs::new(&[&image], vec![&mask], copies, model.config(), &device);
     let stages = Stages::new(&model, &inputs);
 
     let forward = Measured::median_of(args.runs, || drop(stages.forward()));

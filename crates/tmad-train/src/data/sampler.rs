@@ -6,6 +6,7 @@ use crate::config::DataConfig;
 use image::RgbImage;
 use image::imageops::flip_horizontal_in_place;
 use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, ObjectMask, RectangleMask};
+use inpaint_core::patchmatch::Copies;
 use inpaint_core::random::{Random, stream};
 use inpaint_core::scene::drawings;
 use inpaint_core::{Control, Mask};
@@ -19,8 +20,8 @@ pub struct Sample {
     pub image: RgbImage,
     /// Same size, 1 = hole.
     pub mask: Mask,
-    /// Same size: what [`Prior::filling`] made of them.
-    pub filling: Option<RgbImage>,
+    /// Same size: what [`Prior::copies`] made of them.
+    pub copies: Option<Copies>,
 }
 
 impl Sample {
@@ -30,8 +31,8 @@ impl Sample {
         let mirrored = |x, y| self.mask.is_hole(width - 1 - x, y);
         self.mask = Mask::from_fn(width, height, mirrored);
         flip_horizontal_in_place(&mut self.image);
-        if let Some(filling) = &mut self.filling {
-            flip_horizontal_in_place(filling);
+        if let Some(copies) = self.copies.take() {
+            self.copies = Some(copies.flipped());
         }
         self
     }
@@ -104,9 +105,9 @@ impl Sampler {
         if self.data.repeats > 1 && random.unit() < 0.5 {
             base = base.flipped();
         }
-        let filling = base.filling.iter_mut();
+        let copies = base.copies.iter_mut().flat_map(Copies::pictures_mut);
         augment::recolour(
-            std::iter::once(&mut base.image).chain(filling),
+            std::iter::once(&mut base.image).chain(copies),
             self.data.recolour,
             &mut random,
         );
@@ -155,13 +156,13 @@ impl Sampler {
             &FreeFormMask::default()
         };
         let mask = generator.generate(self.size_px, self.size_px, mask_seed);
-        let filling = (self.prior)
-            .filling(&image, &mask, &Control::with_seed(mask_seed))
+        let copies = (self.prior)
+            .copies(&image, &mask, &Control::with_seed(mask_seed))
             .expect("a mask has the size of its picture, and nobody cancels");
         Some(Sample {
             image,
             mask,
-            filling,
+            copies,
         })
     }
 }

@@ -4,6 +4,7 @@ mod adversarial;
 mod patch_l1;
 mod perceptual;
 mod reconstruction;
+mod retrieval;
 mod total_variation;
 
 pub use adversarial::{
@@ -11,8 +12,9 @@ pub use adversarial::{
     plain_generator,
 };
 pub use patch_l1::patch_l1;
-pub use perceptual::perceptual;
+pub use perceptual::{perceptual, perceptual_of_unit_length};
 pub use reconstruction::{log_squared, reconstruction};
+pub use retrieval::retrieval;
 pub use total_variation::total_variation;
 
 use burn::tensor::Tensor;

@@ -32,6 +32,7 @@ fn model(device: &Device) -> Model {
             ..Default::default()
         },
         synthesis: tiny_synthesis(),
+        aligned: None,
     };
     by_formula(Model::new(&config, 1, device), "")
 }
@@ -45,6 +46,8 @@ fn inputs<'a>(mask: &'a Mask, device: &Device) -> Inputs<'a> {
         image,
         mask: mask_tensor,
         masks: vec![mask],
+        pictures: Vec::new(),
+        copies: Vec::new(),
     }
 }
 
@@ -95,7 +98,7 @@ fn outputs() {
 
     let guess = select_hole(
         inputs.mask.clone(),
-        model.guess(&inputs).whole(),
+        model.guess(&inputs),
         inputs.image.clone(),
     );
     let patches = extract(&guess, &layout.cells, 32);

@@ -85,7 +85,7 @@ pub fn synthesis(config: &PatchSynthesisConfig, device: &Device) -> (FeatureEnco
             FeatureEncoder::new(config, 4, &mut init),
             "feature_encoder.",
         ),
-        by_formula(Backbone::new(config, 32, 4, &mut init), "backbone."),
+        by_formula(Backbone::new(config, 32, &mut init), "backbone."),
     )
 }
 

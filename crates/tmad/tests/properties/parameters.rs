@@ -34,7 +34,7 @@ fn synthesis(config: &PatchSynthesisConfig) -> usize {
     let device = device();
     let mut init = Initializer::new(1, &device);
     FeatureEncoder::new(config, 4, &mut init).num_params()
-        + Backbone::new(config, 32, 4, &mut init).num_params()
+        + Backbone::new(config, 32, &mut init).num_params()
 }
 
 #[test]

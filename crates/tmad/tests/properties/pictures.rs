@@ -215,16 +215,14 @@ fn all_switches_run() {
     let mask = mask_of_boxes(80, 96, &[[10, 40, 60, 50]]);
     let picture = noise_picture("switches", 96, 80);
     let base = tiny::config();
-    let mut variants = vec![base.clone(); 9];
+    let mut variants = vec![base.clone(); 7];
     variants[0].synthesis.mask_plane = true;
     variants[1].memory.retrieval = Retrieval::Soft;
     variants[2].memory.rule = WindowRule::FewestHolePixels;
     variants[3].memory.embedding_pool = Some(8);
     variants[4].synthesis.crop_margin = 2;
     variants[5].memory.num_candidates = 1;
-    variants[6].synthesis.tile_cells = 3;
-    variants[7].synthesis.candidate_detail = true;
-    variants[8].coarse.num_halvings = 1;
+    variants[6].coarse.num_halvings = 1;
     let plain = values(
         complete(&Model::new(&base, 3, &device()), &picture, &mask)
             .synthesis
@@ -236,55 +234,6 @@ fn all_switches_run() {
         let found = values(complete(&model, &picture, &mask).synthesis.completed);
         assert_ne!(found, plain, "the switch does nothing: {config:?}");
     }
-}
-
-/// All switches that the shipped weights use, on every kind of picture and mask.
-#[test]
-fn tiles_fit_all_sizes_and_masks() {
-    let mut config = tiny::config();
-    config.coarse.skips = true;
-    config.synthesis.tile_cells = 2;
-    config.synthesis.candidate_detail = true;
-    config.synthesis.detail_margin_px = 8;
-    config.synthesis.fine_residual = true;
-    config.synthesis.mask_plane = true;
-    config.synthesis.residual_output = true;
-    let model = Model::new(&config, 3, &device());
-    for (width, height) in [(1, 1), (31, 47), (150, 133)] {
-        let picture = noise_picture("tiles", width, height);
-        let full = Mask::from_fn(width, height, |_, _| true);
-        let slanted = Mask::from_fn(width, height, |x, y| (3 * x + y) % 47 < 9);
-        for mask in [full, slanted, Mask::new(width, height)] {
-            check(&model, &picture, &mask);
-        }
-    }
-}
-
-/// Detail is what a candidate has beyond its blurred self: a flat candidate has none, and the
-/// untrained network takes half of the best candidate's.
-#[test]
-fn candidate_detail_starts_with_half_of_the_best_one() {
-    let mut config = tiny::config();
-    config.synthesis.candidate_detail = true;
-    config.synthesis.residual_output = true;
-    let model = Model::new(&config, 3, &device());
-    let mask = mask_of_boxes(150, 140, &[[10, 8, 40, 50]]);
-    let completed = |picture: &RgbImage| {
-        let output = complete(&model, picture, &mask);
-        let inputs = inputs(&[picture], &[&mask], &device());
-        let guess = select_hole(inputs.mask, output.coarse, inputs.image);
-        (values(output.synthesis.completed), values(guess))
-    };
-    let (found, guess) = completed(&RgbImage::from_pixel(
-        140,
-        150,
-        inpaint_core::image::Rgb([90; 3]),
-    ));
-    assert_close(&found, &guess, 1e-6, "a flat picture");
-    let (found, guess) = completed(&noise_picture("detail", 140, 150));
-    let energy =
-        |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum() };
-    assert!(energy(&found, &guess) > 1.0, "noise has detail");
 }
 
 /// A network that predicts the difference to the guess starts with no difference.

@@ -31,6 +31,7 @@ pub fn config() -> ModelConfig {
             carafe_channels: 4,
             ..Default::default()
         },
+        aligned: None,
     }
 }
 
@@ -39,6 +40,6 @@ pub fn model() -> Model {
 }
 
 /// Pictures of one size with their masks on `device`, for [`config`].
-pub fn inputs<'a>(images: &[&RgbImage], masks: &[&'a Mask], device: &Device) -> Inputs<'a> {
-    Inputs::new(images, masks.to_vec(), &config(), device)
+pub fn inputs<'a>(images: &[&'a RgbImage], masks: &[&'a Mask], device: &Device) -> Inputs<'a> {
+    Inputs::new(images, masks.to_vec(), Vec::new(), &config(), device)
 }

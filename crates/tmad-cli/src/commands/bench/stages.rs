@@ -11,7 +11,7 @@ use tmad::texture_memory::Candidates;
 /// The stages, in the order in which they run.
 pub const NAMES: [&str; 4] = ["coarse", "memory", "synthesis", "rest"];
 
-/// Hole cells at once, as in the pipeline. Tiles must stay together, so with them it is all.
+/// Hole cells at once, as in the pipeline.
 const CELLS_AT_ONCE: usize = 32;
 
 /// A model and a picture.
@@ -41,10 +41,7 @@ impl<'a> Stages<'a> {
 
     fn chunks(&self) -> impl Iterator<Item = &[Position]> {
         let cells = &self.layout.cells;
-        cells.chunks(match self.model.config().synthesis.tile_cells {
-            1 => CELLS_AT_ONCE,
-            _ => cells.len().max(1),
-        })
+        cells.chunks(CELLS_AT_ONCE)
     }
 
     /// The whole pass.
@@ -55,8 +52,8 @@ impl<'a> Stages<'a> {
         let mut patches = Vec::new();
         let mut ranking = Vec::new();
         for chunk in self.chunks() {
-            let (chunk, candidates) = self.model.synthesise_cells(&guess, mask, chunk, &memory);
-            patches.push(chunk);
+            let candidates = self.model.retrieve_cells(&guess, chunk, &memory);
+            patches.push((self.model).synthesise_from(&guess, mask, chunk, &candidates));
             ranking.extend(candidates.into_iter().flat_map(|c| c.ranking));
         }
         let patches = Tensor::cat(patches, 0);
@@ -69,7 +66,7 @@ impl<'a> Stages<'a> {
     }
 
     fn guess(&self) -> Tensor<4> {
-        let guess = self.model.guess(self.inputs).whole();
+        let guess = self.model.guess(self.inputs);
         select_hole(self.inputs.mask.clone(), guess, self.inputs.image.clone())
     }
 

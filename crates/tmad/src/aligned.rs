@@ -1,0 +1,218 @@
+//! Patch synthesis in register: the network that the built-in weights are for.
+//!
+//! The paper's network sees candidates that lie anyhow and can take no more than a hint of style
+//! from them. Here every candidate is aligned with what it is to replace, as a picture of the
+//! whole hole: PatchMatch's copies, voted and from single sources, and the windows that the
+//! texture memory retrieved. So the network chooses between them pixel by pixel, and repairs.
+
+use crate::coarse::{check_count, check_widths};
+use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::softmax;
+use inpaint_core::patchmatch::NUM_RANKS;
+use serde::{Deserialize, Serialize};
+
+/// Sizes of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlignedConfig {
+    /// Channels from full resolution down to the bottleneck; each step halves the resolution.
+    /// Default 24, 48, 96, 128.
+    pub widths: Vec<usize>,
+    /// Residual blocks at the bottleneck. Default 4.
+    pub num_residual: usize,
+    /// Channels from which CARAFE predicts its kernels. Default 24.
+    pub carafe_channels: usize,
+}
+
+impl Default for AlignedConfig {
+    fn default() -> Self {
+        Self {
+            widths: vec![24, 48, 96, 128],
+            num_residual: 4,
+            carafe_channels: 24,
+        }
+    }
+}
+
+impl AlignedConfig {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and with which field.
+    pub fn check(&self) -> Result<(), String> {
+        check_widths("aligned.widths", &self.widths)?;
+        check_widths("aligned.carafe_channels", &[self.carafe_channels])?;
+        check_count("aligned.num_residual", self.num_residual)
+    }
+}
+
+/// What the network chooses from, `[batch, …, height, width]` in [-1, 1]; all of it shows the
+/// picture outside the hole.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Copies from single sources, [`NUM_RANKS`] · 3 channels; the first is the default.
+    pub ranked: Tensor<4>,
+    /// The voted copy, 3 channels.
+    pub voted: Tensor<4>,
+    /// Windows of the texture memory in place, `num_candidates` · 3 channels.
+    pub retrieved: Tensor<4>,
+    /// The guess of the structure, 3 channels.
+    pub guess: Tensor<4>,
+    /// 1 = hole, 1 channel.
+    pub mask: Tensor<4>,
+    /// How far the copies are from exact repetitions, 0 to 1, 1 channel.
+    pub doubt: Tensor<4>,
+}
+
+/// An encoder and decoder with skip connections whose output is a choice and a repair.
+#[derive(Module, Debug)]
+pub struct AlignedSynthesis {
+    input: Conv2d,
+    down: Vec<Down>,
+    res: Vec<Residual>,
+    up: Vec<Up>,
+    output: Conv2d,
+}
+
+/// Logit of the default source in an untrained network; the others have 0.
+const DEFAULT_LOGIT: f32 = 2.0;
+
+impl AlignedSynthesis {
+    /// Creates the network with fresh weights; it starts by passing mostly the default source on.
+    pub fn new(config: &AlignedConfig, num_candidates: usize, init: &mut Initializer) -> Self {
+        let widths = &config.widths;
+        // Copies by rank, voted copy, windows, guess.
+        let num_sources = NUM_RANKS + 1 + num_candidates + 1;
+        let mut biases = vec![0.0; num_sources + 3];
+        biases[0] = DEFAULT_LOGIT;
+        Self {
+            input: Conv2d::new(init, 3 * num_sources + 2, widths[0], 3),
+            down: (widths.windows(2))
+                .map(|pair| Down::new(init, pair[0], pair[1]))
+                .collect(),
+            res: (0..config.num_residual)
+                .map(|_| Residual::new(init, widths[widths.len() - 1], 1))
+                .collect(),
+            up: (widths.windows(2).rev())
+                .map(|pair| Up::new(init, pair[1], pair[0], pair[0], 2, config.carafe_channels))
+                .collect(),
+            output: Conv2d::new(init, widths[0], num_sources + 3, 3)
+                .linear()
+                .zeroed()
+                .biased(&biases),
+        }
+    }
+
+    /// How often the network halves what it sees: sides are multiples of 2 to this power.
+    pub fn num_halvings(&self) -> usize {
+        self.down.len()
+    }
+
+    /// The completed picture, `[batch, 3, height, width]`; only the hole is used.
+    ///
+    /// It is the default source, moved towards others by the shares that the network predicts,
+    /// and repaired by a difference, all of it in proportion to the doubt: copies that repeat
+    /// exactly pass untouched.
+    ///
+    /// # Panics
+    ///
+    /// If the sides are no multiples of 2 to the power of [`Self::num_halvings`].
+    pub fn forward(&self, sources: Sources) -> Tensor<4> {
+        let Sources {
+            ranked,
+            voted,
+            retrieved,
+            guess,
+            mask,
+            doubt,
+        } = sources;
+        let [batch, _, height, width] = guess.dims();
+        let stride = 1 << self.down.len();
+        assert!(
+            height % stride == 0 && width % stride == 0,
+            "{width}×{height} px are no multiples of {stride}"
+        );
+        let choices = Tensor::cat(vec![ranked, voted, retrieved, guess], 1);
+        let num_sources = choices.dims()[1] / 3;
+        let mut x = Tensor::cat(vec![choices.clone(), mask, doubt.clone()], 1);
+        x = self.input.forward(x);
+        let mut maps = Vec::new();
+        for block in &self.down {
+            maps.push(x.clone());
+            x = block.forward(x);
+        }
+        for block in &self.res {
+            x = block.forward(x);
+        }
+        for block in &self.up {
+            x = block.upsample(x);
+            if let Some(map) = maps.pop() {
+                x = Tensor::cat(vec![x, map], 1);
+            }
+            x = block.convolve(x);
+        }
+        let output = self.output.forward(x);
+        let shares = softmax(output.clone().narrow(1, 0, num_sources), 1);
+        let repair = output.narrow(1, num_sources, 3);
+        let plane = height * width;
+        let copy = choices.clone().narrow(1, 0, 3);
+        let others = num_sources - 1;
+        let differences = choices
+            .narrow(1, 3, 3 * others)
+            .reshape([batch, others, 3, plane])
+            - copy.clone().reshape([batch, 1, 3, plane]);
+        let shares = (shares.narrow(1, 1, others)).reshape([batch, others, 1, plane]);
+        let moved = (differences * shares)
+            .sum_dim(1)
+            .reshape([batch, 3, height, width]);
+        copy + (moved + repair) * doubt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensors::tensor_values;
+    use burn::tensor::{Device, TensorData};
+    use inpaint_core::random::Random;
+
+    fn noise(shape: [usize; 4], random: &mut Random) -> Tensor<4> {
+        let len = shape.iter().product();
+        let values: Vec<f32> = (0..len).map(|_| random.normal() as f32).collect();
+        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+    }
+
+    /// With weights that do anything at all.
+    #[test]
+    fn copies_beyond_doubt_pass_untouched() {
+        let (device, mut random) = (Device::flex(), Random::new(3));
+        let config = AlignedConfig {
+            widths: vec![4, 6, 8],
+            num_residual: 1,
+            carafe_channels: 4,
+        };
+        let mut network = AlignedSynthesis::new(&config, 2, &mut Initializer::new(1, &device));
+        network.output = Conv2d::new(&mut Initializer::new(2, &device), 4, 9, 3).linear();
+        let mut plane = |channels| noise([1, channels, 8, 12], &mut random);
+        let sources = Sources {
+            ranked: plane(6),
+            voted: plane(3),
+            retrieved: plane(6),
+            guess: plane(3),
+            mask: Tensor::ones([1, 1, 8, 12], &device),
+            doubt: Tensor::zeros([1, 1, 8, 12], &device),
+        };
+        let copy = tensor_values(sources.ranked.clone().narrow(1, 0, 3));
+        let found = network.forward(sources.clone());
+        assert_eq!(tensor_values(found), copy);
+        let doubtful = Sources {
+            doubt: Tensor::ones([1, 1, 8, 12], &device),
+            ..sources
+        };
+        let found = tensor_values(network.forward(doubtful));
+        assert!(found.iter().zip(&copy).all(|(a, b)| a != b));
+    }
+}

@@ -1,0 +1,220 @@
+//! The stage that turns copies, structure and retrieved windows into the picture.
+
+use super::{Retrieved, STAGE, TMad};
+use crate::aligned::{AlignedSynthesis, Sources};
+use crate::model::Inputs;
+use crate::patches::{HoleCounts, Position, assemble, hole_cells};
+use crate::registration::registered;
+use crate::scale::Scaled;
+use crate::tensors::{Window, colour, images_to_tensor, tensor_to_images, windows_to_tensor};
+use crate::texture_memory::rankings;
+use burn::tensor::Tensor;
+use inpaint_core::image::Rgb;
+use inpaint_core::patchmatch::Copies;
+use inpaint_core::{Control, InpaintError, RgbImage};
+use rayon::prelude::*;
+
+/// Hole cells that are retrieved for, or synthesised by the paper's network, at once.
+const CELLS_AT_ONCE: usize = 32;
+/// Windows of the memory that are embedded at once.
+const WINDOWS_AT_ONCE: usize = 32;
+/// Side of the tiles that the network in register makes at once, to bound memory.
+const TILE_PX: u32 = 512;
+/// Pixels around a tile that the network sees, too.
+const HALO_PX: u32 = 64;
+/// Share of the stage's work that retrieval is.
+const RETRIEVING: f32 = 0.2;
+
+impl TMad {
+    /// Patch synthesis in register, tile by tile; only the hole of the result has a meaning.
+    pub(super) fn synthesise_in_register(
+        &self,
+        network: &AlignedSynthesis,
+        region: &Scaled,
+        copies: &Copies,
+        structure: &RgbImage,
+        control: &Control,
+    ) -> Result<(RgbImage, Vec<Retrieved>), InpaintError> {
+        let Some(bounds) = region.mask.hole_bounds() else {
+            return Ok((region.image.clone(), Vec::new()));
+        };
+        let patches = self.retrieve(region, copies, structure, control)?;
+        let retrieved = self.in_place(region, copies, &patches);
+        let counts = HoleCounts::new(&region.mask);
+        let (width, height) = region.image.dimensions();
+        let stride = 1 << network.num_halvings();
+        let tops = (bounds.y..bounds.y + bounds.height).step_by(TILE_PX as usize);
+        let lefts = (bounds.x..bounds.x + bounds.width).step_by(TILE_PX as usize);
+        let tiles: Vec<_> = (tops.flat_map(|y| lefts.clone().map(move |x| (x, y))))
+            .filter(|&(x, y)| counts.in_square(y as i32, x as i32, TILE_PX as i32) > 0)
+            .collect();
+        let mut completed = region.image.clone();
+        for (index, &(left, top)) in tiles.iter().enumerate() {
+            control.check_cancelled()?;
+            // Halos end where the picture does; whole strides beyond it repeat its border.
+            let along = |start: u32, end: u32, limit: u32| {
+                let first = start.saturating_sub(HALO_PX);
+                let end = (end + HALO_PX).min(limit);
+                (first, ((end - first) as usize).next_multiple_of(stride))
+            };
+            let right = (left + TILE_PX).min(bounds.x + bounds.width);
+            let bottom = (top + TILE_PX).min(bounds.y + bounds.height);
+            let (x, window_width) = along(left, right, width);
+            let (y, window_height) = along(top, bottom, height);
+            let window = Window {
+                y: y as i32,
+                x: x as i32,
+                height: window_height,
+                width: window_width,
+            };
+            let cut = |image: &RgbImage| self.cut(image, &[window]);
+            let plane = |bytes: &[u8], number: fn(u8) -> f32| {
+                windows_to_tensor(bytes, 1, width as usize, &[window], number, &self.device)
+            };
+            let stacked = |images: &[RgbImage]| Tensor::cat(images.iter().map(cut).collect(), 1);
+            let output = network.forward(Sources {
+                ranked: stacked(&copies.ranked),
+                voted: cut(&copies.voted),
+                retrieved: stacked(&retrieved),
+                guess: cut(structure),
+                mask: plane(region.mask.as_bytes(), f32::from),
+                doubt: plane(&copies.doubt, |doubt| f32::from(doubt) / 255.0),
+            });
+            let tile = tensor_to_images(output).remove(0);
+            for v in top..bottom {
+                for u in (left..right).filter(|&u| region.mask.is_hole(u, v)) {
+                    completed.put_pixel(u, v, *tile.get_pixel(u - x, v - y));
+                }
+            }
+            let share = (index + 1) as f32 / tiles.len() as f32;
+            control.report(RETRIEVING + (1.0 - RETRIEVING) * share, STAGE);
+        }
+        Ok((completed, patches))
+    }
+
+    fn cut(&self, image: &RgbImage, windows: &[Window]) -> Tensor<4> {
+        let columns = image.width() as usize;
+        windows_to_tensor(image.as_raw(), 3, columns, windows, colour, &self.device)
+    }
+
+    /// Candidates for every cell of the hole, moved to where they fit best.
+    fn retrieve(
+        &self,
+        region: &Scaled,
+        copies: &Copies,
+        structure: &RgbImage,
+        control: &Control,
+    ) -> Result<Vec<Retrieved>, InpaintError> {
+        let side = self.model.config().patch_px;
+        let square = |position: &Position| Window {
+            y: position.y,
+            x: position.x,
+            height: side,
+            width: side,
+        };
+        let squares = |positions: &[Position]| positions.iter().map(square).collect::<Vec<_>>();
+        let windows = self.windows(&region.mask, control.seed);
+        let mut keys = Vec::new();
+        for windows in windows.chunks(WINDOWS_AT_ONCE) {
+            keys.extend(self.model.keys(&self.cut(&copies.voted, &squares(windows))));
+        }
+        control.check_cancelled()?;
+        let counts = HoleCounts::new(&region.mask);
+        let columns = region.image.width() as usize;
+        let mut patches = Vec::new();
+        let cells = hole_cells(&region.mask, side, 0);
+        for cells in cells.chunks(CELLS_AT_ONCE) {
+            control.check_cancelled()?;
+            let places = squares(cells);
+            let mask = region.mask.as_bytes();
+            let mask = windows_to_tensor(mask, 1, columns, &places, f32::from, &self.device);
+            let planes = vec![
+                self.cut(&copies.voted, &places),
+                self.cut(structure, &places),
+                mask,
+            ];
+            let theta = self.model.theta.forward(Tensor::cat(planes, 1));
+            let scores = keys.iter().map(|keys| keys.scores(theta.clone())).collect();
+            let (ranking, scores) = rankings(&Tensor::cat(scores, 1), &self.model.config().memory);
+            let found =
+                (cells.par_iter().zip(&ranking).zip(&scores)).map(|((&cell, found), scores)| {
+                    let moved = |&window: &usize| {
+                        let window = windows[window];
+                        registered(&copies.voted, &copies.voted, &counts, cell, window, side)
+                    };
+                    let candidates = found.iter().map(moved).zip(scores.iter().copied());
+                    Retrieved {
+                        cell,
+                        candidates: candidates.collect(),
+                    }
+                });
+            patches.par_extend(found);
+        }
+        Ok(patches)
+    }
+
+    /// A picture of every rank's windows in the place of their cells.
+    fn in_place(&self, region: &Scaled, copies: &Copies, patches: &[Retrieved]) -> Vec<RgbImage> {
+        let side = self.model.config().patch_px as i32;
+        let (width, height) = (region.image.width() as i32, region.image.height() as i32);
+        let num_candidates = self.model.config().memory.num_candidates;
+        let in_place = |rank: usize| {
+            let mut picture = region.image.clone();
+            for Retrieved { cell, candidates } in patches {
+                let (window, _) = candidates[rank];
+                for y in cell.y.max(0)..(cell.y + side).min(height) {
+                    for x in cell.x.max(0)..(cell.x + side).min(width) {
+                        let (u, v) = (window.x + x - cell.x, window.y + y - cell.y);
+                        if region.mask.is_hole(x as u32, y as u32) {
+                            // Pictures smaller than a window repeat their border.
+                            let (u, v) = (u.clamp(0, width - 1), v.clamp(0, height - 1));
+                            let pixel: Rgb<u8> = *copies.voted.get_pixel(u as u32, v as u32);
+                            picture.put_pixel(x as u32, y as u32, pixel);
+                        }
+                    }
+                }
+            }
+            picture
+        };
+        (0..num_candidates).map(in_place).collect()
+    }
+
+    /// The paper's patch synthesis, cell by cell.
+    pub(super) fn synthesise_patches(
+        &self,
+        region: &Scaled,
+        structure: &RgbImage,
+        control: &Control,
+    ) -> Result<(RgbImage, Vec<Retrieved>), InpaintError> {
+        let cells = hole_cells(&region.mask, self.model.config().patch_px, 0);
+        if cells.is_empty() {
+            return Ok((region.image.clone(), Vec::new()));
+        }
+        let windows = self.windows(&region.mask, control.seed);
+        let inputs = Inputs::without_prior(&[&region.image], vec![&region.mask], &self.device);
+        let guess = images_to_tensor(&[structure], &self.device);
+        let memory = [self.model.remember(&guess, &windows)];
+        let (mut patches, mut retrieved) = (Vec::new(), Vec::new());
+        for (index, some) in cells.chunks(CELLS_AT_ONCE).enumerate() {
+            control.check_cancelled()?;
+            let candidates = self.model.retrieve_cells(&guess, some, &memory);
+            patches.push((self.model).synthesise_from(&guess, &inputs.mask, some, &candidates));
+            let found = candidates[0]
+                .ranking
+                .iter()
+                .zip(&candidates[0].ranked_scores);
+            retrieved.extend(some.iter().zip(found).map(|(&cell, (ranking, scores))| {
+                let found = ranking.iter().map(|&window| windows[window]);
+                Retrieved {
+                    cell,
+                    candidates: found.zip(scores.iter().copied()).collect(),
+                }
+            }));
+            let done = ((index + 1) * CELLS_AT_ONCE).min(cells.len());
+            control.report(done as f32 / cells.len() as f32, STAGE);
+        }
+        let patches = Tensor::cat(patches, 0);
+        let completed = assemble(patches, &cells, inputs.image, &inputs.masks, inputs.mask);
+        Ok((tensor_to_images(completed).remove(0), retrieved))
+    }
+}
