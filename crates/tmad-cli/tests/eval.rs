@@ -44,7 +44,7 @@ fn wrong_protocols_folders_and_weights_are_named() {
     let run = "eval --data pictures --methods patchmatch --metric-weights gone";
     folder.fails(run, 1, &["gone"]);
     let run = "eval --data pictures --methods tmad:candidates=9";
-    folder.fails(run, 2, &["9", "1..=4"]);
+    folder.fails(run, 2, &["9", "1..=2"]);
     let run = "eval --data pictures --refine lama";
     folder.fails(run, 1, &["--outputs lama"]);
 }

@@ -83,15 +83,19 @@ impl Info {
             Some(path) => path.display().to_string(),
         };
         let paper = Model::unloaded(&ModelConfig::default(), &Device::flex());
-        let networks: Vec<_> = (parameter_counts(tmad.model()).into_iter())
-            .zip(parameter_counts(&paper))
-            .map(
-                |((name, num_parameters), (_, num_parameters_paper))| Network {
-                    name,
-                    num_parameters,
-                    num_parameters_paper,
-                },
-            )
+        // Either model has networks that the other lacks.
+        let (ours, paper) = (parameter_counts(tmad.model()), parameter_counts(&paper));
+        let count = |counts: &[(String, usize)], name: &str| {
+            let found = counts.iter().find(|(known, _)| known == name);
+            found.map_or(0, |(_, count)| *count)
+        };
+        let missing = paper.iter().filter(|(name, _)| count(&ours, name) == 0);
+        let networks: Vec<_> = (ours.iter().chain(missing))
+            .map(|(name, _)| Network {
+                num_parameters: count(&ours, name),
+                num_parameters_paper: count(&paper, name),
+                name: name.clone(),
+            })
             .collect();
         let metadata = tmad.provenance().clone().into_iter().collect();
         Ok(Self {
