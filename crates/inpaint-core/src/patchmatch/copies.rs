@@ -164,3 +164,70 @@ fn ranked<const P: usize>(
         doubt: (255.0 * doubt).ceil() as u8,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::PatchMatch;
+    use crate::random::Random;
+    use crate::{Control, Inpainter, Mask, RgbImage};
+    use image::Rgb;
+
+    /// Where a pattern repeats, all copies are the pattern, and nothing about them is in doubt.
+    #[test]
+    fn copies_of_what_repeats_are_exact_and_beyond_doubt() {
+        let image = RgbImage::from_fn(96, 96, |x, y| {
+            let dark = (x / 3 + y / 3) % 2 == 0;
+            Rgb(if dark { [20, 30, 40] } else { [200, 190, 250] })
+        });
+        let mask = Mask::from_fn(96, 96, |x, y| x.abs_diff(48) < 14 && y.abs_diff(40) < 11);
+        let mut damaged = image.clone();
+        for (x, y, pixel) in damaged.enumerate_pixels_mut() {
+            if mask.is_hole(x, y) {
+                *pixel = Rgb([255, 0, 255]);
+            }
+        }
+        let copies = PatchMatch::default()
+            .copies(&damaged, &mask, &Control::default())
+            .unwrap();
+        assert_eq!(copies.voted, image);
+        assert_eq!(copies.ranked[0], image);
+        assert!(copies.doubt.iter().all(|&doubt| doubt == 0));
+        for (i, source) in copies.sources.iter().enumerate() {
+            let (x, y) = (i as u32 % 96, i as u32 / 96);
+            assert_eq!(source.is_some(), mask.is_hole(x, y));
+            if let Some((from_x, from_y)) = *source {
+                assert!(!mask.is_hole(from_x, from_y));
+                assert_eq!(image.get_pixel(from_x, from_y), image.get_pixel(x, y));
+            }
+        }
+    }
+
+    /// In noise a mean of copies is smoother than the copies are.
+    #[test]
+    fn single_copies_keep_the_texture_that_voting_loses() {
+        let mut random = Random::new(4);
+        let noise = RgbImage::from_fn(128, 128, |_, _| {
+            Rgb([(); 3].map(|()| (60.0 + 130.0 * random.unit()) as u8))
+        });
+        let mask = Mask::from_fn(128, 128, |x, y| x.abs_diff(64) < 20 && y.abs_diff(64) < 20);
+        let settings = PatchMatch::default();
+        let copies = settings.copies(&noise, &mask, &Control::default()).unwrap();
+        let voted = settings
+            .inpaint(&noise, &mask, &Control::default())
+            .unwrap();
+        assert_eq!(copies.voted, voted);
+        let energy = |image: &RgbImage| -> i64 {
+            let pixels = (44..83).flat_map(|y| (45..83).map(move |x| (x, y)));
+            let steps = pixels.map(|(x, y)| {
+                let [a, b] = [x, x + 1].map(|x| i64::from(image.get_pixel(x, y).0[1]));
+                (a - b) * (a - b)
+            });
+            steps.sum()
+        };
+        let [truth, voted, single] = [&noise, &copies.voted, &copies.ranked[0]].map(energy);
+        assert!(
+            single * 10 > truth * 8 && single > voted,
+            "{truth} {voted} {single}"
+        );
+    }
+}
