@@ -6,7 +6,7 @@
 //! texture memory retrieved. So the network chooses between them pixel by pixel, and repairs.
 
 use crate::coarse::{check_count, check_widths};
-use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
+use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
@@ -137,24 +137,10 @@ impl AlignedSynthesis {
         );
         let choices = Tensor::cat(vec![ranked, voted, retrieved, guess], 1);
         let num_sources = choices.dims()[1] / 3;
-        let mut x = Tensor::cat(vec![choices.clone(), mask, doubt.clone()], 1);
-        x = self.input.forward(x);
-        let mut maps = Vec::new();
-        for block in &self.down {
-            maps.push(x.clone());
-            x = block.forward(x);
-        }
-        for block in &self.res {
-            x = block.forward(x);
-        }
-        for block in &self.up {
-            x = block.upsample(x);
-            if let Some(map) = maps.pop() {
-                x = Tensor::cat(vec![x, map], 1);
-            }
-            x = block.convolve(x);
-        }
-        let output = self.output.forward(x);
+        let seen = Tensor::cat(vec![choices.clone(), mask, doubt.clone()], 1);
+        let maps = self.input.forward(seen);
+        let maps = encode_decode(maps, (&self.down, &self.res, &self.up), true);
+        let output = self.output.forward(maps);
         let shares = softmax(output.clone().narrow(1, 0, num_sources), 1);
         let repair = output.narrow(1, num_sources, 3);
         let plane = height * width;

@@ -1,6 +1,6 @@
 //! Coarse network (Section III-A): guesses the structure of the hole.
 
-use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
+use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode};
 use crate::patch_synthesis::average_cells;
 use crate::tensors::map_planes;
 use burn::module::Module;
@@ -172,23 +172,7 @@ impl Coarse {
             x = average_cells(x, 1 << self.num_halvings);
         }
         x = self.input.forward(x);
-        let mut maps = Vec::new();
-        for block in &self.down {
-            if self.skips {
-                maps.push(x.clone());
-            }
-            x = block.forward(x);
-        }
-        for block in &self.res {
-            x = block.forward(x);
-        }
-        for block in &self.up {
-            x = block.upsample(x);
-            if let Some(map) = maps.pop() {
-                x = Tensor::cat(vec![x, map], 1);
-            }
-            x = block.convolve(x);
-        }
+        x = encode_decode(x, (&self.down, &self.res, &self.up), self.skips);
         x = self.output.forward(x);
         for _ in 0..self.num_halvings {
             x = doubled(x);

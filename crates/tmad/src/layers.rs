@@ -353,3 +353,30 @@ impl Up {
         self.conv2.forward(self.conv1.forward(x))
     }
 }
+
+/// An encoder, residual blocks and a decoder in a row; with `has_skips`, the decoder sees the
+/// encoder's maps of its scale, too.
+pub(crate) fn encode_decode(
+    mut x: Tensor<4>,
+    (down, res, up): (&[Down], &[Residual], &[Up]),
+    has_skips: bool,
+) -> Tensor<4> {
+    let mut maps = Vec::new();
+    for block in down {
+        if has_skips {
+            maps.push(x.clone());
+        }
+        x = block.forward(x);
+    }
+    for block in res {
+        x = block.forward(x);
+    }
+    for block in up {
+        x = block.upsample(x);
+        if let Some(map) = maps.pop() {
+            x = Tensor::cat(vec![x, map], 1);
+        }
+        x = block.convolve(x);
+    }
+    x
+}

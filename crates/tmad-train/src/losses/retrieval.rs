@@ -56,8 +56,14 @@ mod tests {
             let scores = Tensor::<1>::from_floats(scores, &device).reshape([1, 3]);
             retrieval(scores, shade(&[0.8]), windows()).into_scalar::<f32>()
         };
+        // Squared distances of 2.89, 0.49 and 0, their mean 1.127: weights exp(−25.6), exp(−4.35)
+        // and 1. The second window keeps 0.0128 of them, and its score 9 nats too few.
         let right = loss([0.0, 0.0, 9.0]);
-        assert!(right < 0.1, "{right}");
+        let weight = f64::exp(-0.49 * 10.0 / (3.38 / 3.0));
+        let missed = 9.0 * weight / (1.0 + weight);
+        let partition = (1.0 + 2.0 * f64::exp(-9.0)).ln();
+        let expected = (missed + partition) as f32;
+        assert!((right - expected).abs() < 1e-4, "{right} {expected}");
         assert!(loss([9.0, 0.0, 0.0]) > 5.0);
         assert!((loss([0.0; 3]) - 3f32.ln()).abs() < 1e-4);
     }
