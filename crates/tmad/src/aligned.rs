@@ -6,7 +6,7 @@
 //! texture memory retrieved. So the network chooses between them pixel by pixel, and repairs.
 
 use crate::coarse::{check_count, check_widths};
-use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode};
+use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode, padded};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
@@ -106,20 +106,12 @@ impl AlignedSynthesis {
         }
     }
 
-    /// How often the network halves what it sees: sides are multiples of 2 to this power.
-    pub fn num_halvings(&self) -> usize {
-        self.down.len()
-    }
-
     /// The completed picture, `[batch, 3, height, width]`; only the hole is used.
     ///
     /// It is the default source, moved towards others by the shares that the network predicts,
     /// and repaired by a difference, all of it in proportion to the doubt: copies that repeat
-    /// exactly pass untouched.
-    ///
-    /// # Panics
-    ///
-    /// If the sides are no multiples of 2 to the power of [`Self::num_halvings`].
+    /// exactly pass untouched. Any size: the sides are padded to a multiple of the network's stride
+    /// by repeating the border, and cropped afterwards.
     pub fn forward(&self, sources: Sources) -> Tensor<4> {
         let Sources {
             ranked,
@@ -130,17 +122,13 @@ impl AlignedSynthesis {
             doubt,
         } = sources;
         let [batch, _, height, width] = guess.dims();
-        let stride = 1 << self.down.len();
-        assert!(
-            height % stride == 0 && width % stride == 0,
-            "{width}×{height} px are no multiples of {stride}"
-        );
         let choices = Tensor::cat(vec![ranked, voted, retrieved, guess], 1);
         let num_sources = choices.dims()[1] / 3;
         let seen = Tensor::cat(vec![choices.clone(), mask, doubt.clone()], 1);
-        let maps = self.input.forward(seen);
+        let maps = self.input.forward(padded(seen, 1 << self.down.len()));
         let maps = encode_decode(maps, (&self.down, &self.res, &self.up), true);
         let output = self.output.forward(maps);
+        let output = output.narrow(2, 0, height).narrow(3, 0, width);
         let shares = softmax(output.clone().narrow(1, 0, num_sources), 1);
         let repair = output.narrow(1, num_sources, 3);
         let plane = height * width;
@@ -182,20 +170,20 @@ mod tests {
         };
         let mut network = AlignedSynthesis::new(&config, 2, &mut Initializer::new(1, &device));
         network.output = Conv2d::new(&mut Initializer::new(2, &device), 4, 9, 3).linear();
-        let mut plane = |channels| noise([1, channels, 8, 12], &mut random);
+        let mut plane = |channels| noise([1, channels, 7, 13], &mut random);
         let sources = Sources {
             ranked: plane(6),
             voted: plane(3),
             retrieved: plane(6),
             guess: plane(3),
-            mask: Tensor::ones([1, 1, 8, 12], &device),
-            doubt: Tensor::zeros([1, 1, 8, 12], &device),
+            mask: Tensor::ones([1, 1, 7, 13], &device),
+            doubt: Tensor::zeros([1, 1, 7, 13], &device),
         };
         let copy = tensor_values(sources.ranked.clone().narrow(1, 0, 3));
         let found = network.forward(sources.clone());
         assert_eq!(tensor_values(found), copy);
         let doubtful = Sources {
-            doubt: Tensor::ones([1, 1, 8, 12], &device),
+            doubt: Tensor::ones([1, 1, 7, 13], &device),
             ..sources
         };
         let found = tensor_values(network.forward(doubtful));

@@ -1,6 +1,6 @@
 //! Coarse network (Section III-A): guesses the structure of the hole.
 
-use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode};
+use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode, padded};
 use crate::patch_synthesis::average_cells;
 use crate::tensors::map_planes;
 use burn::module::Module;
@@ -162,12 +162,7 @@ impl Coarse {
     pub fn forward(&self, masked_image: Tensor<4>, mask: Tensor<4>) -> Tensor<4> {
         let [batch, _, height, width] = masked_image.dims();
         let stride = 1 << (self.down.len() + self.num_halvings);
-        let padding = |side: usize| (0, side.next_multiple_of(stride) - side);
-        let padding = [padding(height), padding(width)];
-        let mut x = Tensor::cat(vec![masked_image, mask], 1);
-        if padding != [(0, 0); 2] {
-            x = x.pad(padding, PadMode::Edge);
-        }
+        let mut x = padded(Tensor::cat(vec![masked_image, mask], 1), stride);
         if self.num_halvings > 0 {
             x = average_cells(x, 1 << self.num_halvings);
         }

@@ -6,6 +6,7 @@
 
 use crate::tensors::tensor_values;
 use burn::module::{Module, Param};
+use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::random::Random;
 use tmad_ops::{CARAFE_TAPS, Conv2dOptions, KeptWeights, conv2d_fused};
@@ -351,6 +352,16 @@ impl Up {
     /// The rest: both convolutions, on the upsampled map with its skip connection behind it.
     pub fn convolve(&self, x: Tensor<4>) -> Tensor<4> {
         self.conv2.forward(self.conv1.forward(x))
+    }
+}
+
+/// The sides padded to multiples of `stride` behind, by repeating the border.
+pub(crate) fn padded(x: Tensor<4>, stride: usize) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    let padding = [height, width].map(|side| (0, side.next_multiple_of(stride) - side));
+    match padding {
+        [(0, 0), (0, 0)] => x,
+        _ => x.pad(padding, PadMode::Edge),
     }
 }
 

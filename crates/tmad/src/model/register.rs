@@ -20,27 +20,8 @@ impl Model {
         layout: &Layout,
     ) -> Synthesis {
         let device = guess.device();
-        let of = |rank: usize| inputs.copies.iter().map(move |copies| &copies.ranked[rank]);
-        let ranked =
-            (0..NUM_RANKS).map(|rank| images_to_tensor(&of(rank).collect::<Vec<_>>(), &device));
-        let voted: Vec<_> = inputs.copies.iter().map(|copies| &copies.voted).collect();
-        let voted = images_to_tensor(&voted, &device);
-        let doubt: Vec<_> = inputs
-            .copies
-            .iter()
-            .map(|copies| &copies.doubt[..])
-            .collect();
-        let [_, _, height, width] = guess.dims();
-        let doubt = planes_to_tensor(&doubt, [height, width], &device);
-        let (retrieved, candidates) = self.retrieve_in_register(&voted, &guess, inputs, layout);
-        let completed = network.forward(Sources {
-            ranked: Tensor::cat(ranked.collect(), 1),
-            voted,
-            retrieved,
-            guess,
-            mask: inputs.mask.clone(),
-            doubt,
-        });
+        let (sources, candidates) = self.sources(guess, inputs, layout);
+        let completed = network.forward(sources);
         let completed = select_hole(inputs.mask.clone(), completed, inputs.image.clone());
         let patches = match layout.cells.is_empty() {
             true => no_patches(3, self.config.patch_px, &device),
@@ -51,6 +32,43 @@ impl Model {
             completed,
             candidates,
         }
+    }
+
+    /// What the network in register chooses from, with the candidates of every picture that has a
+    /// hole; `guess` is as for [`Model::synthesise`].
+    ///
+    /// # Panics
+    ///
+    /// If `inputs` hold no copies.
+    pub fn sources(
+        &self,
+        guess: Tensor<4>,
+        inputs: &Inputs,
+        layout: &Layout,
+    ) -> (Sources, Vec<Candidates>) {
+        let device = guess.device();
+        let of = |rank: usize| {
+            let ranked = inputs.copies.iter().map(|copies| &copies.ranked[rank]);
+            images_to_tensor(&ranked.collect::<Vec<_>>(), &device)
+        };
+        let voted: Vec<_> = inputs.copies.iter().map(|copies| &copies.voted).collect();
+        let voted = images_to_tensor(&voted, &device);
+        let doubt: Vec<_> = inputs
+            .copies
+            .iter()
+            .map(|copies| &copies.doubt[..])
+            .collect();
+        let [_, _, height, width] = guess.dims();
+        let (retrieved, candidates) = self.retrieve_in_register(&voted, &guess, inputs, layout);
+        let sources = Sources {
+            ranked: Tensor::cat((0..NUM_RANKS).map(of).collect(), 1),
+            voted,
+            retrieved,
+            guess,
+            mask: inputs.mask.clone(),
+            doubt: planes_to_tensor(&doubt, [height, width], &device),
+        };
+        (sources, candidates)
     }
 
     /// The retrieved windows by rank, each moved to where it fits best, in the place of their

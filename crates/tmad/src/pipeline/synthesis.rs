@@ -42,7 +42,6 @@ impl TMad {
         let retrieved = self.in_place(region, copies, &patches);
         let counts = HoleCounts::new(&region.mask);
         let (width, height) = region.image.dimensions();
-        let stride = 1 << network.num_halvings();
         let tops = (bounds.y..bounds.y + bounds.height).step_by(TILE_PX as usize);
         let lefts = (bounds.x..bounds.x + bounds.width).step_by(TILE_PX as usize);
         let tiles: Vec<_> = (tops.flat_map(|y| lefts.clone().map(move |x| (x, y))))
@@ -51,11 +50,9 @@ impl TMad {
         let mut completed = region.image.clone();
         for (index, &(left, top)) in tiles.iter().enumerate() {
             control.check_cancelled()?;
-            // Halos end where the picture does; whole strides beyond it repeat its border.
             let along = |start: u32, end: u32, limit: u32| {
                 let first = start.saturating_sub(HALO_PX);
-                let end = (end + HALO_PX).min(limit);
-                (first, ((end - first) as usize).next_multiple_of(stride))
+                (first, ((end + HALO_PX).min(limit) - first) as usize)
             };
             let right = (left + TILE_PX).min(bounds.x + bounds.width);
             let bottom = (top + TILE_PX).min(bounds.y + bounds.height);
