@@ -44,6 +44,19 @@ fn bench_reports_stages_and_writes_what_it_computed() {
         .success();
 }
 
+/// The built-in weights, which synthesise in register, on sides that are no multiple of anything.
+#[test]
+fn the_built_in_weights_are_timed() {
+    let folder = Folder::new();
+    let run = "bench --size 75x61 --hole 40x32 --runs 1 --threads 2 --device cpu --json --train";
+    let assert = folder.tmad(run).assert().success();
+    let report: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    for times in ["stages", "training"] {
+        let synthesis = &report[times]["synthesis"];
+        assert!(synthesis["gflop"].as_f64().unwrap() > 0.1, "{report}");
+    }
+}
+
 #[test]
 fn a_hole_as_large_as_the_picture_is_refused() {
     let folder = Folder::new();

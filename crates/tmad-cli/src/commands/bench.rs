@@ -141,9 +141,6 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     } else {
         args.engine.load_tmad(&device)?.model().clone()
     };
-    if model.config().aligned.is_some() {
-        bail!("the stages of these weights cannot be timed apart; time the paper's with --paper");
-    }
     let image = render_background(size.width, size.height, args.seed);
     let (left, top) = (
         (size.width - hole.width) / 2,

@@ -4,6 +4,7 @@ use super::Measured;
 use burn::tensor::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use tmad::aligned::Sources;
 use tmad::model::{Inputs, Layout, Memory, Model};
 use tmad::patches::{Position, assemble, select_hole};
 use tmad::texture_memory::Candidates;
@@ -47,6 +48,16 @@ impl<'a> Stages<'a> {
     /// The whole pass.
     pub fn forward(&self) -> Outcome {
         let guess = self.guess();
+        if self.model.aligned.is_some() {
+            let synthesis = (self.model).synthesise(guess.clone(), self.inputs, &self.layout);
+            let candidates = synthesis.candidates.into_iter();
+            return Outcome {
+                guess,
+                patches: synthesis.patches,
+                completed: synthesis.completed,
+                ranking: candidates.flat_map(|c| c.ranking).collect(),
+            };
+        }
         let memory = [self.remember(&guess)];
         let mask = &self.inputs.mask;
         let mut patches = Vec::new();
@@ -92,14 +103,26 @@ impl<'a> Stages<'a> {
         )
     }
 
-    /// Medians of the stages apart; the rest is what they leave of the `whole`.
-    pub fn timed(&self, runs: u16, whole: Measured) -> BTreeMap<&'static str, Measured> {
+    /// Medians of memory and synthesis apart.
+    fn timed_patches(&self, runs: u16) -> [Measured; 2] {
         let guess = self.guess();
+        if let Some(network) = &self.model.aligned {
+            let sources = || {
+                (self.model)
+                    .sources(guess.clone(), self.inputs, &self.layout)
+                    .0
+            };
+            let memory = Measured::median_of(runs, || drop(black_box(sources())));
+            let sources = sources();
+            let synthesis = Measured::median_of(runs, || {
+                black_box(network.forward(sources.clone()));
+            });
+            return [memory, synthesis];
+        }
         let memory = self.remember(&guess);
         let retrieved: Vec<_> = (self.chunks())
             .map(|chunk| self.retrieve(&guess, &memory, chunk))
             .collect();
-        let coarse = Measured::median_of(runs, || drop(black_box(self.guess())));
         let remember_and_ask = Measured::median_of(runs, || {
             let memory = self.remember(&guess);
             for chunk in self.chunks() {
@@ -112,6 +135,13 @@ impl<'a> Stages<'a> {
                 black_box(self.model.synthesise_from(&guess, mask, chunk, candidates));
             }
         });
+        [remember_and_ask, synthesis]
+    }
+
+    /// Medians of the stages apart; the rest is what they leave of the `whole`.
+    pub fn timed(&self, runs: u16, whole: Measured) -> BTreeMap<&'static str, Measured> {
+        let coarse = Measured::median_of(runs, || drop(black_box(self.guess())));
+        let [remember_and_ask, synthesis] = self.timed_patches(runs);
         let stages = [coarse, remember_and_ask, synthesis];
         let sum = |part: fn(&Measured) -> f64| stages.iter().map(part).sum::<f64>();
         let rest = Measured::new(
@@ -127,7 +157,8 @@ impl<'a> Stages<'a> {
 }
 
 /// Forward and backward pass of the coarse network on the picture, and of the patch synthesis
-/// network on the hole's patches, at most 16, with the mean of the output as loss.
+/// network on the hole's patches, at most 16, or in register on the picture, with the mean of the
+/// output as loss.
 /// `device` is the model's, with autodiff.
 pub fn training(
     model: &Model,
@@ -136,24 +167,39 @@ pub fn training(
     runs: u16,
 ) -> BTreeMap<&'static str, Measured> {
     const NUM_PATCHES: usize = 16;
-    let cells = &stages.layout.cells[..NUM_PATCHES.min(stages.layout.cells.len())];
     let guess = stages.guess();
-    let memory = stages.remember(&guess);
     let on_device = |tensor: Tensor<4>| Tensor::from_data(tensor.into_data(), device);
-    let mut candidates = stages.retrieve(&guess, &memory, cells);
-    for candidates in &mut candidates {
-        candidates.patches = on_device(candidates.patches.clone());
-    }
-    let guess = on_device(guess);
     let prior = on_device(stages.inputs.prior.clone());
     let mask = on_device(stages.inputs.mask.clone());
     let coarse = Measured::median_of(runs, || {
         let output = model.coarse.forward(prior.clone(), mask.clone());
         black_box(output.mean().backward());
     });
-    let synthesis = Measured::median_of(runs, || {
-        let output = model.synthesise_from(&guess, &mask, cells, &candidates);
-        black_box(output.mean().backward());
-    });
+    let synthesis = if let Some(network) = &model.aligned {
+        let (sources, _) = (stages.model).sources(guess, stages.inputs, &stages.layout);
+        let sources = Sources {
+            ranked: on_device(sources.ranked),
+            voted: on_device(sources.voted),
+            retrieved: on_device(sources.retrieved),
+            guess: on_device(sources.guess),
+            mask,
+            doubt: on_device(sources.doubt),
+        };
+        Measured::median_of(runs, || {
+            black_box(network.forward(sources.clone()).mean().backward());
+        })
+    } else {
+        let cells = &stages.layout.cells[..NUM_PATCHES.min(stages.layout.cells.len())];
+        let memory = stages.remember(&guess);
+        let mut candidates = stages.retrieve(&guess, &memory, cells);
+        for candidates in &mut candidates {
+            candidates.patches = on_device(candidates.patches.clone());
+        }
+        let guess = on_device(guess);
+        Measured::median_of(runs, || {
+            let output = model.synthesise_from(&guess, &mask, cells, &candidates);
+            black_box(output.mean().backward());
+        })
+    };
     BTreeMap::from([("coarse", coarse), ("synthesis", synthesis)])
 }
