@@ -5,7 +5,7 @@
 //! whole hole: PatchMatch's copies, voted and from single sources, and the windows that the
 //! texture memory retrieved. So the network chooses between them pixel by pixel, and repairs.
 
-use crate::coarse::{check_count, check_widths};
+use crate::coarse::{check_count, check_trained_hole, check_widths};
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode, padded};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -24,6 +24,10 @@ pub struct AlignedConfig {
     pub num_residual: usize,
     /// Channels from which CARAFE predicts its kernels. Default 24.
     pub carafe_channels: usize,
+    /// Widest hole in pixels that the network knows from its training; about wider ones it decides
+    /// at a smaller scale. In the middle of what it has never seen, the mean of all sources would be
+    /// its choice: fog. Default 64.
+    pub trained_hole_px: u32,
 }
 
 impl Default for AlignedConfig {
@@ -32,6 +36,7 @@ impl Default for AlignedConfig {
             widths: vec![24, 48, 96, 128],
             num_residual: 4,
             carafe_channels: 24,
+            trained_hole_px: 64,
         }
     }
 }
@@ -45,7 +50,8 @@ impl AlignedConfig {
     pub fn check(&self) -> Result<(), String> {
         check_widths("aligned.widths", &self.widths)?;
         check_widths("aligned.carafe_channels", &[self.carafe_channels])?;
-        check_count("aligned.num_residual", self.num_residual)
+        check_count("aligned.num_residual", self.num_residual)?;
+        check_trained_hole("aligned.trained_hole_px", self.trained_hole_px)
     }
 }
 
@@ -167,6 +173,7 @@ mod tests {
             widths: vec![4, 6, 8],
             num_residual: 1,
             carafe_channels: 4,
+            ..AlignedConfig::default()
         };
         let mut network = AlignedSynthesis::new(&config, 2, &mut Initializer::new(1, &device));
         network.output = Conv2d::new(&mut Initializer::new(2, &device), 4, 9, 3).linear();

@@ -70,12 +70,7 @@ impl CoarseConfig {
                 self.num_halvings
             ));
         }
-        if !(8..=4096).contains(&self.trained_hole_px) {
-            return Err(format!(
-                "coarse.trained_hole_px: {} is not in 8..=4096",
-                self.trained_hole_px
-            ));
-        }
+        check_trained_hole("coarse.trained_hole_px", self.trained_hole_px)?;
         if !(1..=64).contains(&self.dilation) {
             return Err(format!(
                 "coarse.dilation: {} is not in 1..=64",
@@ -98,6 +93,14 @@ pub(crate) fn check_widths(field: &str, widths: &[usize]) -> Result<(), String> 
         Some(width) => Err(format!("{field}: {width} is not in 1..=1024")),
         None => Ok(()),
     }
+}
+
+/// Whether a size of holes makes sense.
+pub(crate) fn check_trained_hole(field: &str, px: u32) -> Result<(), String> {
+    if !(8..=4096).contains(&px) {
+        return Err(format!("{field}: {px} is not in 8..=4096"));
+    }
+    Ok(())
 }
 
 /// See [`check_widths`].

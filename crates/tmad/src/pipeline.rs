@@ -174,7 +174,27 @@ struct Filled {
 #[derive(Debug, Clone)]
 struct Retrieved {
     cell: Position,
+    /// Side of the cell and of its candidates in pixels of the region.
+    side_px: u32,
     candidates: Vec<(Position, f32)>,
+}
+
+impl Retrieved {
+    /// From a reduced region to the region itself, of this size. Candidates stay inside: the last
+    /// pixels of a reduced picture may stand for less than a whole cell.
+    fn enlarge(&mut self, factor: u32, width: u32, height: u32) {
+        self.side_px *= factor;
+        self.cell.x *= factor as i32;
+        self.cell.y *= factor as i32;
+        for (window, _) in &mut self.candidates {
+            let inside = |at: i32, limit: u32| {
+                let last = limit.saturating_sub(self.side_px) as i32;
+                (at * factor as i32).min(last)
+            };
+            window.x = inside(window.x, width);
+            window.y = inside(window.y, height);
+        }
+    }
 }
 
 /// What progress reports call the work.

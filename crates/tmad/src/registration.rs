@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_shifted_window_is_found_but_not_inside_the_hole() {
-        let noise = |x: u32, y: u32| Rgb([mix(u64::from(1000 * y + x)) as u8; 3]);
+        let place = |x: u32, y: u32| u64::from(y) << 32 | u64::from(x);
+        let noise = |x: u32, y: u32| Rgb([mix(place(x, y)) as u8; 3]);
         let picture = RgbImage::from_fn(96, 64, noise);
         // The cell shows what lies 3 px further left and 2 px further down than the window.
         let target = RgbImage::from_fn(96, 64, |x, y| noise(x.wrapping_sub(45), y + 12));

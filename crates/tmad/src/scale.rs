@@ -52,6 +52,24 @@ pub fn reduce_whole(image: &RgbImage, factor: u32) -> RgbImage {
     reduce(&whole, factor).image
 }
 
+/// The whole factor by which a region is reduced until its hole is no wider than `trained_hole_px`
+/// or so, that is, as wide as a network knows holes from its training.
+pub fn reduction(region: &Scaled, trained_hole_px: u32) -> u32 {
+    let thickness = f64::from(region.mask.hole_thickness()) / f64::from(trained_hole_px);
+    thickness.round().max(1.0) as u32
+}
+
+/// own + (after − before).
+pub fn with_change(own: &RgbImage, before: &RgbImage, after: &RgbImage) -> RgbImage {
+    let mut sum = own.clone();
+    let changes = before.iter().zip(after.iter());
+    for (value, (&before, &after)) in sum.iter_mut().zip(changes) {
+        let changed = i16::from(*value) + i16::from(after) - i16::from(before);
+        *value = changed.clamp(0, 255) as u8;
+    }
+    sum
+}
+
 /// The pixels that pixel (`x`, `y`) stands for.
 fn cells(x: u32, y: u32, factor: u32, width: u32, height: u32) -> impl Iterator<Item = (u32, u32)> {
     let columns = x * factor..((x + 1) * factor).min(width);
@@ -91,6 +109,17 @@ mod tests {
         assert_eq!(small.image.get_pixel(0, 0).0, [10, 20, 30]);
         assert_eq!(small.image.get_pixel(1, 0).0, [13, 23, 33]);
         assert!(small.mask.is_hole(0, 0) && !small.mask.is_hole(1, 0));
+    }
+
+    #[test]
+    fn changes_are_added_and_clamped() {
+        let plain = |value: u8| RgbImage::from_pixel(2, 1, Rgb([value, 250, 3]));
+        let sum = with_change(&plain(100), &plain(40), &plain(70));
+        assert_eq!(sum.get_pixel(1, 0).0, [130, 250, 3]);
+        let dark = RgbImage::from_pixel(1, 1, Rgb([0; 3]));
+        let bright = RgbImage::from_pixel(1, 1, Rgb([255; 3]));
+        assert_eq!(with_change(&bright, &dark, &bright), bright);
+        assert_eq!(with_change(&dark, &bright, &dark), dark);
     }
 
     #[test]

@@ -55,6 +55,7 @@ fn in_register() -> ModelConfig {
             widths: vec![4, 4, 4],
             num_residual: 1,
             carafe_channels: 4,
+            ..AlignedConfig::default()
         }),
         ..config_with(Prior::PatchMatch)
     }

@@ -9,11 +9,12 @@ use inpaint_core::{
 };
 
 /// A cell of the region at `context` in pixels of the picture.
-fn explained(patch: Retrieved, context: Rect, side: usize) -> ExplainedPatch {
+fn explained(patch: Retrieved, context: Rect) -> ExplainedPatch {
+    let side = patch.side_px;
     let square = |position: Position| Square {
         x: i64::from(context.x) + i64::from(position.x),
         y: i64::from(context.y) + i64::from(position.y),
-        side: side as u32,
+        side,
     };
     let candidates = patch.candidates.into_iter();
     ExplainedPatch {
@@ -56,7 +57,6 @@ impl TextureMethod for TMad {
         let mut coarse = image.clone();
         let mut patches: Vec<ExplainedPatch> = Vec::new();
         let counts = HoleCounts::new(mask);
-        let side = self.model.config().patch_px;
         let completed = fill_regions(image, mask, control, |region, context, control| {
             let Filled {
                 structure,
@@ -68,11 +68,7 @@ impl TextureMethod for TMad {
             inpaint_core::image::imageops::replace(&mut coarse, &structure, x, y);
             // Regions may overlap; then the later one has filled both anew.
             patches.retain(|patch| !hole_lies_in(patch.place, context, &counts));
-            patches.extend(
-                retrieved
-                    .into_iter()
-                    .map(|patch| explained(patch, context, side)),
-            );
+            patches.extend(retrieved.into_iter().map(|patch| explained(patch, context)));
             Ok(completed)
         })?;
         patches.sort_by_key(|patch| (patch.place.y, patch.place.x));

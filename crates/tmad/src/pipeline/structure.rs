@@ -2,7 +2,7 @@
 
 use super::TMad;
 use crate::model::Inputs;
-use crate::scale::{Scaled, enlarge, reduce, reduce_whole};
+use crate::scale::{Scaled, enlarge, reduce, reduce_whole, reduction};
 use crate::tensors::tensor_to_images;
 use inpaint_core::patchmatch::Copies;
 use inpaint_core::{InpaintError, RgbImage, composite};
@@ -19,7 +19,10 @@ impl TMad {
         region: &Scaled,
         copies: Option<&Copies>,
     ) -> Result<RgbImage, InpaintError> {
-        let factor = reduction(region, self.model.config().coarse.trained_hole_px);
+        let (width, height) = region.image.dimensions();
+        let area = (f64::from(width) * f64::from(height) / MAX_COARSE_AREA).sqrt();
+        let trained = self.model.config().coarse.trained_hole_px;
+        let factor = reduction(region, trained).max(area.ceil() as u32);
         let (picture, voted) = match factor {
             1 => (
                 Cow::Borrowed(region),
@@ -44,19 +47,10 @@ impl TMad {
             return composite(&region.image, &guess, &region.mask);
         }
         let guess = composite(&picture.image, &guess, &picture.mask)?;
-        let (width, height) = region.image.dimensions();
         composite(
             &region.image,
             &enlarge(&guess, width, height)?,
             &region.mask,
         )
     }
-}
-
-/// The whole factor by which a region is reduced for the coarse network.
-fn reduction(region: &Scaled, trained_hole_px: u32) -> u32 {
-    let (width, height) = region.image.dimensions();
-    let thickness = f64::from(region.mask.hole_thickness()) / f64::from(trained_hole_px);
-    let area = (f64::from(width) * f64::from(height) / MAX_COARSE_AREA).sqrt();
-    thickness.round().max(area.ceil()).max(1.0) as u32
 }

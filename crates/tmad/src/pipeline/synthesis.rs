@@ -5,13 +5,13 @@ use crate::aligned::{AlignedSynthesis, Sources};
 use crate::model::Inputs;
 use crate::patches::{HoleCounts, Position, assemble, hole_cells};
 use crate::registration::registered;
-use crate::scale::Scaled;
+use crate::scale::{Scaled, enlarge, reduce, reduce_whole, reduction, with_change};
 use crate::tensors::{Window, colour, images_to_tensor, tensor_to_images, windows_to_tensor};
 use crate::texture_memory::rankings;
 use burn::tensor::Tensor;
 use inpaint_core::image::Rgb;
 use inpaint_core::patchmatch::Copies;
-use inpaint_core::{Control, InpaintError, RgbImage};
+use inpaint_core::{Control, InpaintError, RgbImage, composite};
 use rayon::prelude::*;
 
 /// Hole cells that are retrieved for, or synthesised by the paper's network, at once.
@@ -26,8 +26,49 @@ const HALO_PX: u32 = 64;
 const RETRIEVING: f32 = 0.2;
 
 impl TMad {
-    /// Patch synthesis in register, tile by tile; only the hole of the result has a meaning.
+    /// Patch synthesis in register; only the hole of the result has a meaning.
+    ///
+    /// About a hole wider than those of its training the network decides at the scale at which it
+    /// is as wide. What it changes there is carried over to the copies of full resolution, whose
+    /// detail it has not seen and does not touch.
     pub(super) fn synthesise_in_register(
+        &self,
+        network: &AlignedSynthesis,
+        region: &Scaled,
+        copies: &Copies,
+        structure: &RgbImage,
+        control: &Control,
+    ) -> Result<(RgbImage, Vec<Retrieved>), InpaintError> {
+        let sizes = self.model.config().aligned.as_ref();
+        let trained = sizes.map_or(u32::MAX, |sizes| sizes.trained_hole_px);
+        let factor = reduction(region, trained);
+        if factor == 1 {
+            return self.synthesise_at_scale(network, region, copies, structure, control);
+        }
+        let small = reduce(region, factor);
+        let small_copies = reduced(copies, region.image.width(), factor);
+        let structure = reduce_whole(structure, factor);
+        let (completed, mut patches) =
+            self.synthesise_at_scale(network, &small, &small_copies, &structure, control)?;
+        let after = composite(&small.image, &completed, &small.mask)?;
+        let before = composite(&small.image, &small_copies.ranked[0], &small.mask)?;
+        let (width, height) = region.image.dimensions();
+        let [before, after] = [before, after].map(|small| enlarge(&small, width, height));
+        let own = &copies.ranked[0];
+        let mut completed = with_change(own, &before?, &after?);
+        // Enlarging has spread what was changed beside exact repetitions.
+        let pixels = completed.pixels_mut().zip(own.pixels());
+        for ((pixel, own), _) in pixels.zip(&copies.doubt).filter(|(_, doubt)| **doubt == 0) {
+            *pixel = *own;
+        }
+        for patch in &mut patches {
+            patch.enlarge(factor, width, height);
+        }
+        Ok((completed, patches))
+    }
+
+    /// The same at the scale of the region as it is, tile by tile.
+    fn synthesise_at_scale(
         &self,
         network: &AlignedSynthesis,
         region: &Scaled,
@@ -142,6 +183,7 @@ impl TMad {
                     let candidates = found.iter().map(moved).zip(scores.iter().copied());
                     Retrieved {
                         cell,
+                        side_px: side as u32,
                         candidates: candidates.collect(),
                     }
                 });
@@ -157,7 +199,10 @@ impl TMad {
         let num_candidates = self.model.config().memory.num_candidates;
         let in_place = |rank: usize| {
             let mut picture = region.image.clone();
-            for Retrieved { cell, candidates } in patches {
+            for Retrieved {
+                cell, candidates, ..
+            } in patches
+            {
                 let (window, _) = candidates[rank];
                 for y in cell.y.max(0)..(cell.y + side).min(height) {
                     for x in cell.x.max(0)..(cell.x + side).min(width) {
@@ -204,6 +249,7 @@ impl TMad {
                 let found = ranking.iter().map(|&window| windows[window]);
                 Retrieved {
                     cell,
+                    side_px: self.model.config().patch_px as u32,
                     candidates: found.zip(scores.iter().copied()).collect(),
                 }
             }));
@@ -213,5 +259,31 @@ impl TMad {
         let patches = Tensor::cat(patches, 0);
         let completed = assemble(patches, &cells, inputs.image, &inputs.masks, inputs.mask);
         Ok((tensor_to_images(completed).remove(0), retrieved))
+    }
+}
+
+/// Copies of a picture with `width` columns as they look reduced by a whole factor. Where single
+/// pixels come from is lost.
+fn reduced(copies: &Copies, width: u32, factor: u32) -> Copies {
+    let voted = reduce_whole(&copies.voted, factor);
+    let (columns, rows) = voted.dimensions();
+    let full_rows = copies.doubt.len() as u32 / width.max(1);
+    let mut doubt = Vec::with_capacity(columns as usize * rows as usize);
+    for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+        let below = (y * factor..((y + 1) * factor).min(full_rows)).flat_map(|v| {
+            let first = v as usize * width as usize;
+            let (left, right) = (x * factor, ((x + 1) * factor).min(width));
+            &copies.doubt[first + left as usize..first + right as usize]
+        });
+        doubt.push(below.copied().max().unwrap_or(0));
+    }
+    Copies {
+        ranked: copies
+            .ranked
+            .each_ref()
+            .map(|copy| reduce_whole(copy, factor)),
+        voted,
+        doubt,
+        sources: Vec::new(),
     }
 }
