@@ -16,6 +16,28 @@ pub struct Rect {
     pub height: u32,
 }
 
+impl Rect {
+    /// The smallest rectangle around both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let (right, bottom) = (self.x + self.width, self.y + self.height);
+        Self {
+            x,
+            y,
+            width: right.max(other.x + other.width) - x,
+            height: bottom.max(other.y + other.height) - y,
+        }
+    }
+
+    /// Whether they share a pixel.
+    pub fn intersects(self, other: Self) -> bool {
+        let overlap = |a: u32, length: u32, b: u32, other: u32| a < b + other && b < a + length;
+        overlap(self.x, self.width, other.x, other.width)
+            && overlap(self.y, self.height, other.y, other.height)
+    }
+}
+
 /// One flag per pixel: `true` (1, white) is hole, `false` (0, black) is known.
 ///
 /// # Shapes

@@ -1,10 +1,7 @@
 //! Groups of holes that are filled together, with the surroundings that they need.
 
-use inpaint_core::{Mask, Rect};
-use std::collections::BTreeMap;
+use inpaint_core::{HoleGroup, Mask, Rect, hole_groups};
 
-/// Side of the blocks by which holes are grouped.
-const BLOCK_PX: u32 = 32;
 /// Least known border around a group of holes, as a training crop has.
 const MIN_CONTEXT_PX: u32 = 64;
 /// Least side of a region, the side of a training crop.
@@ -12,9 +9,6 @@ const MIN_REGION_PX: u32 = 256;
 /// Holes narrower than a patch do with [`MIN_CONTEXT_PX`]: a picture can have hundreds of them, as
 /// dust, and each would take as long as a large one.
 const NARROW_PX: u32 = 32;
-/// Side of the parts into which scratches are cut. As one region, a scratch over the whole picture
-/// would be filled at a small scale, although it is narrow enough for the largest.
-const PART_PX: u32 = 512;
 
 /// A group of holes.
 #[derive(Debug, Clone)]
@@ -33,9 +27,9 @@ pub struct Region {
 /// parts.
 pub fn regions(mask: &Mask) -> Vec<Region> {
     let (width, height) = mask.dimensions();
-    groups(mask)
+    hole_groups(mask)
         .into_iter()
-        .map(|Group { bounds, is_part }| {
+        .map(|HoleGroup { bounds, is_part }| {
             let (mut beside, mut above) = (margin(bounds.width), margin(bounds.height));
             if is_part {
                 (beside, above) = (MIN_CONTEXT_PX, MIN_CONTEXT_PX);
@@ -77,86 +71,6 @@ fn extended(start: u32, length: u32, margin: u32, limit: u32) -> (u32, u32) {
     let first = start.saturating_sub(margin + spare);
     let short = margin.saturating_sub(start);
     (first, (end + short).min(limit) - first)
-}
-
-/// Holes that are filled together.
-struct Group {
-    bounds: Rect,
-    /// Whether they are a part of a scratch, which does with [`MIN_CONTEXT_PX`].
-    is_part: bool,
-}
-
-/// The groups of neighbouring blocks, scratches in parts.
-fn groups(mask: &Mask) -> Vec<Group> {
-    let (width, height) = mask.dimensions();
-    let columns = width.div_ceil(BLOCK_PX) as usize;
-    let rows = height.div_ceil(BLOCK_PX) as usize;
-    let mut blocks: Vec<Option<Rect>> = vec![None; columns * rows];
-    for (y, row) in mask
-        .as_bytes()
-        .chunks_exact(width.max(1) as usize)
-        .enumerate()
-    {
-        for (x, _) in row.iter().enumerate().filter(|(_, hole)| **hole != 0) {
-            let block = y / BLOCK_PX as usize * columns + x / BLOCK_PX as usize;
-            let pixel = Rect {
-                x: x as u32,
-                y: y as u32,
-                width: 1,
-                height: 1,
-            };
-            blocks[block] = Some(blocks[block].map_or(pixel, |bounds| hull(bounds, pixel)));
-        }
-    }
-    let mut groups = Vec::new();
-    for first in 0..blocks.len() {
-        let Some(mut bounds) = blocks[first].take() else {
-            continue;
-        };
-        let mut group = vec![bounds];
-        let mut open = vec![first];
-        while let Some(block) = open.pop() {
-            let (row, column) = (block / columns, block % columns);
-            // Two blocks: holes closer than 32 px always meet.
-            for y in row.saturating_sub(2)..(row + 3).min(rows) {
-                for x in column.saturating_sub(2)..(column + 3).min(columns) {
-                    if let Some(other) = blocks[y * columns + x].take() {
-                        bounds = hull(bounds, other);
-                        group.push(other);
-                        open.push(y * columns + x);
-                    }
-                }
-            }
-        }
-        let is_part = bounds.width.max(bounds.height) > 2 * PART_PX
-            && mask.cropped(bounds).hole_thickness() < NARROW_PX;
-        let bounds = if is_part { parts(&group) } else { vec![bounds] };
-        groups.extend(bounds.into_iter().map(|bounds| Group { bounds, is_part }));
-    }
-    groups
-}
-
-/// Bounds of the holes in every square of [`PART_PX`], row by row; `blocks` are those of the holes
-/// in every block of a group.
-fn parts(blocks: &[Rect]) -> Vec<Rect> {
-    let mut parts = BTreeMap::new();
-    for &block in blocks {
-        let part = (block.y / PART_PX, block.x / PART_PX);
-        let bounds = parts.entry(part).or_insert(block);
-        *bounds = hull(*bounds, block);
-    }
-    parts.into_values().collect()
-}
-
-/// Smallest rectangle around both.
-fn hull(a: Rect, b: Rect) -> Rect {
-    let (x, y) = (a.x.min(b.x), a.y.min(b.y));
-    Rect {
-        x,
-        y,
-        width: (a.x + a.width).max(b.x + b.width) - x,
-        height: (a.y + a.height).max(b.y + b.height) - y,
-    }
 }
 
 #[cfg(test)]
@@ -204,7 +118,7 @@ mod tests {
         assert!((6..=12).contains(&regions.len()), "{}", regions.len());
         let mut left = scratch.clone();
         for Region { context, .. } in &regions {
-            let most = PART_PX + 2 * MIN_CONTEXT_PX;
+            let most = 512 + 2 * MIN_CONTEXT_PX;
             assert!(context.width <= most && context.height <= most);
             for y in context.y..context.y + context.height {
                 for x in context.x..context.x + context.width {

@@ -1,13 +1,13 @@
 //! The pyramid and the rounds on each of its levels.
 
-use super::PatchMatch;
 use super::copies::Ranked;
-use super::field::{Field, Match};
+use super::field::{Field, Match, Search};
 use super::picture::{BYTES, Picture};
 use super::prior::Prior;
 use super::sources::Sources;
 use super::texture::Texture;
 use super::vote::{Confidence, vote};
+use super::{Effort, PatchMatch};
 use crate::random::stream;
 use crate::{Control, InpaintError};
 
@@ -42,16 +42,16 @@ pub(super) fn fill<const P: usize>(
         };
         let sources = Sources::new(&picture, P);
         if settings.texture > 0.0 {
-            let texture = Texture::new::<P>(&picture, &field, &sources, settings.texture)?;
+            let texture = Texture::new::<P>(&picture, &field, &sources, settings.texture);
             field.texture = Some(texture);
         }
         let confidence = Confidence::new::<P>(&picture, &field, settings.confidence_falloff);
         let level = levels.len();
         let prior_weight = settings.membrane_prior * level as f32 / coarsest.max(1) as f32;
         let prior = match (level, &coarser) {
-            (0, Some(_)) if settings.membrane_colours <= 0.0 => None,
-            (_, Some(_)) if level > 0 && prior_weight <= 0.0 => None,
-            _ => Prior::new(&picture)?,
+            // The finest level's is made when it is needed, at the end.
+            (_, Some(_)) if prior_weight <= 0.0 => None,
+            _ => Prior::new(&picture),
         };
         let blend = |picture: &mut Picture, weight: f32| {
             if let Some(prior) = prior.as_ref().filter(|_| weight > 0.0) {
@@ -69,27 +69,37 @@ pub(super) fn fill<const P: usize>(
         }
         let seed = stream(control.seed, level as u64);
         field.fill_randomly(&sources, seed);
-        let (rounds, searches) = settings.effort(level);
+        let Effort {
+            rounds,
+            searches,
+            radius,
+        } = settings.effort(level, picture.hole_area());
         for round in 0..rounds {
             field.measure::<P>(&picture);
             for search in 0..searches {
                 let index = (round * searches + search) as u64;
-                let backwards = index % 2 == 1;
-                let seed = stream(seed, index + 1);
-                field.improve::<P>(&picture, &sources, seed, backwards, control);
+                let search = Search {
+                    seed: stream(seed, index + 1),
+                    backwards: index % 2 == 1,
+                    radius,
+                };
+                field.improve::<P>(&picture, &sources, search, control);
                 control.check_cancelled()?;
                 work.advance(&picture);
             }
             vote::<P>(&mut picture, &field, &confidence);
             blend(&mut picture, prior_weight);
         }
-        let radius = (confidence.deepest_px() / COLOURS_PER_DEPTH).max((P / 3).max(2));
-        if let Some(prior) = prior.filter(|_| level == 0 && settings.membrane_colours > 0.0) {
+        if level == 0 {
+            drop((sources, prior, field.texture.take()));
+            let radius = (confidence.deepest_px() / COLOURS_PER_DEPTH).max((P / 3).max(2));
             let weight = settings.membrane_colours;
-            prior.correct_colours(&mut picture, &field, P, radius, weight);
-        }
-        if level == 0 && keep_copies {
-            copies = Some(Ranked::new::<P>(&picture, &field, &confidence, radius));
+            if let Some(prior) = Prior::new(&picture).filter(|_| weight > 0.0) {
+                prior.correct_colours(&mut picture, &field, P, radius, weight);
+            }
+            if keep_copies {
+                copies = Some(Ranked::new::<P>(&picture, &field, &confidence, radius));
+            }
         }
         coarser = Some((picture, field));
     }
@@ -174,8 +184,8 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(levels: &[Picture], settings: &PatchMatch, report: &'a dyn Fn(f32)) -> Self {
         let cost = |(level, picture): (usize, &Picture)| {
-            let (rounds, searches) = settings.effort(level);
-            picture.hole_area() * (rounds * searches) as f32
+            let effort = settings.effort(level, picture.hole_area());
+            picture.hole_area() * (effort.rounds * effort.searches) as f32
         };
         Self {
             done: 0.0,

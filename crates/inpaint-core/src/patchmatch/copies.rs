@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::field::Field;
 use super::picture::{BYTES, Picture};
-use super::prior::{EXACT_LEVELS, blur_planes};
+use super::prior::{EXACT_LEVELS, blur_plane};
 use super::vote::{Confidence, each_vote};
 use crate::RgbImage;
 use image::imageops::flip_horizontal_in_place;
@@ -84,39 +84,33 @@ impl Ranked {
     ) -> Self {
         let width = picture.width;
         let rows = field.top..field.top + field.height() + P - 1;
-        let pixels = rows.into_par_iter().flat_map_iter(|y| {
+        let rows = rows.into_par_iter().map(|y| {
             let columns = field.left..field.left + field.width + P - 1;
             let mut votes = Vec::new();
-            columns
-                .filter(|x| picture.hole[y * width + x] != 0)
-                .filter_map(|x| {
-                    let pixel = ranked::<P>(picture, field, confidence, x, y, &mut votes)?;
-                    Some((y * width + x, pixel))
-                })
-                .collect::<Vec<_>>()
+            let hole = columns.filter(|x| picture.hole[y * width + x] != 0);
+            let pixels = hole.filter_map(|x| {
+                let pixel = ranked::<P>(picture, field, confidence, x, y, &mut votes)?;
+                Some((y * width + x, pixel))
+            });
+            pixels.collect()
         });
-        let mut pixels: Vec<_> = pixels.collect();
-        for rank in 0..NUM_RANKS {
-            let of = |pixel: &RankedPixel| pixel.colours[rank];
-            let mut changes =
-                (pixels.iter()).map(|(i, pixel)| (*i, change(picture, *i, of(pixel))));
-            let changes = blur_planes(picture, &mut changes, radius);
+        let rows: Vec<Vec<_>> = rows.collect();
+        let mut pixels = Vec::with_capacity(rows.iter().map(Vec::len).sum());
+        pixels.extend(rows.into_iter().flatten());
+        for (rank, c) in (0..NUM_RANKS).flat_map(|rank| (0..3).map(move |c| (rank, c))) {
+            let mut changes = pixels.iter().map(|(i, pixel)| {
+                let voted = f32::from(picture.pixels[BYTES * i + c]);
+                (*i, voted - f32::from(pixel.colours[rank][c]))
+            });
+            let changes = blur_plane(picture, &mut changes, radius);
             for (i, pixel) in &mut pixels {
-                let colour = &mut pixel.colours[rank];
-                for (value, change) in colour.iter_mut().zip(changes(*i)) {
-                    // The cast saturates.
-                    *value = (f32::from(*value) + change + 0.5).floor() as u8;
-                }
+                let value = &mut pixel.colours[rank][c];
+                // The cast saturates.
+                *value = (f32::from(*value) + changes(*i) + 0.5).floor() as u8;
             }
         }
         Self { pixels }
     }
-}
-
-/// From a copy's colour to that of the picture at pixel `i`.
-fn change(picture: &Picture, i: usize, colour: [u8; 3]) -> [f32; 3] {
-    let voted = &picture.pixels[BYTES * i..];
-    [0, 1, 2].map(|c| f32::from(voted[c]) - f32::from(colour[c]))
 }
 
 /// The sources with the most votes for one pixel. `votes` is room to work in.

@@ -132,14 +132,14 @@ impl Field {
         let (left, top, width) = (self.left, self.top, self.width);
         let texture = self.texture.as_ref();
         let rows = self.matches.par_chunks_mut(width).enumerate();
-        rows.for_each(|(y, row)| {
-            for (x, entry) in row.iter_mut().enumerate().filter(|(_, e)| e.is_known()) {
-                let target = (top + y) * picture.width + left + x;
-                let source = entry.y as usize * picture.width + entry.x as usize;
-                let found = distance::<P>(picture, target, source, u32::MAX);
-                let penalty = texture.map_or(0, |t| t.penalty(y * width + x, source, found));
-                entry.distance = found.saturating_add(penalty);
-            }
+        rows.for_each(|(y, entries)| {
+            Arch::new().dispatch(Measure::<P> {
+                entries,
+                picture,
+                texture,
+                first: y * width,
+                offset: (top + y) * picture.width + left,
+            });
         });
     }
 
@@ -154,12 +154,19 @@ impl Field {
         &mut self,
         picture: &Picture,
         sources: &Sources,
-        seed: u64,
-        backwards: bool,
+        search: Search,
         control: &Control,
     ) {
-        let before = self.matches.clone();
         let (left, top, width) = (self.left, self.top, self.width);
+        // Of each band's neighbour, the row beside its first, or backwards its last.
+        let bands = self.matches.chunks(width * BAND_ROWS);
+        let edges: Vec<_> = if search.backwards {
+            bands.skip(1).map(|band| band[..width].to_vec()).collect()
+        } else {
+            bands
+                .map(|band| band[band.len() - width..].to_vec())
+                .collect()
+        };
         let texture = self.texture.as_ref();
         self.matches
             .par_chunks_mut(width * BAND_ROWS)
@@ -168,14 +175,19 @@ impl Field {
                 if control.is_cancelled() {
                     return;
                 }
+                let beyond = match search.backwards {
+                    false => band.checked_sub(1).map(|band| &edges[band]),
+                    true => edges.get(band),
+                };
                 let scan = Scan::<P> {
                     entries,
                     picture,
                     sources,
                     texture,
-                    seed: mix(seed),
-                    backwards,
-                    before: &before,
+                    seed: mix(search.seed),
+                    backwards: search.backwards,
+                    radius: search.radius,
+                    beyond: beyond.map(Vec::as_slice),
                     first: band * BAND_ROWS * width,
                     left,
                     top,
@@ -183,6 +195,48 @@ impl Field {
                 };
                 Arch::new().dispatch(scan);
             });
+    }
+}
+
+/// One iteration of [`Field::improve`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Search {
+    pub seed: u64,
+    /// Whether the scan goes from the last target to the first.
+    pub backwards: bool,
+    /// Largest distance in pixels, along each axis, of a random patch from the best match.
+    pub radius: usize,
+}
+
+/// Distances of one row of a field.
+struct Measure<'a, const P: usize> {
+    entries: &'a mut [Match],
+    picture: &'a Picture,
+    texture: Option<&'a Texture>,
+    /// Index of the first entry in the field.
+    first: usize,
+    /// Its top-left pixel in the picture.
+    offset: usize,
+}
+
+/// As for [`Scan`], what is not inlined is not compiled for the processor at hand.
+impl<const P: usize> NullaryFnOnce for Measure<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (x, entry) in self.entries.iter_mut().enumerate() {
+            if !entry.is_known() {
+                continue;
+            }
+            let source = entry.y as usize * self.picture.width + entry.x as usize;
+            let found = distance::<P>(self.picture, self.offset + x, source, u32::MAX);
+            let penalty = match self.texture {
+                Some(texture) => texture.penalty(self.first + x, source, found),
+                None => 0,
+            };
+            entry.distance = found.saturating_add(penalty);
+        }
     }
 }
 
@@ -194,7 +248,9 @@ struct Scan<'a, const P: usize> {
     texture: Option<&'a Texture>,
     seed: u64,
     backwards: bool,
-    before: &'a [Match],
+    radius: usize,
+    /// The row of the neighbouring band beside this one, as it was before.
+    beyond: Option<&'a [Match]>,
     /// Index of the band's first entry in the field.
     first: usize,
     left: usize,
@@ -217,7 +273,8 @@ impl<const P: usize> NullaryFnOnce for Scan<'_, P> {
             } else {
                 step
             };
-            if !entries[i].is_target() {
+            // An exact repetition cannot be improved on.
+            if !entries[i].is_target() || entries[i].distance == 0 {
                 continue;
             }
             let x = (self.first + i) % self.width;
@@ -251,18 +308,14 @@ impl<const P: usize> Scan<'_, P> {
     /// The entry one row earlier in scan order.
     #[inline(always)]
     fn entry_above(&self, entries: &[Match], i: usize) -> Option<Match> {
+        let x = (self.first + i) % self.width;
+        let beyond = || self.beyond.map(|row| row[x]);
         if self.backwards {
-            let below = i + self.width;
-            let inside = entries.get(below);
-            inside
-                .or_else(|| self.before.get(self.first + below))
-                .copied()
+            entries.get(i + self.width).copied().or_else(beyond)
         } else if i >= self.width {
             Some(entries[i - self.width])
         } else {
-            (self.first + i)
-                .checked_sub(self.width)
-                .map(|above| self.before[above])
+            beyond()
         }
     }
 
@@ -271,7 +324,7 @@ impl<const P: usize> Scan<'_, P> {
         let last_x = (self.picture.width - P) as u64;
         let last_y = (self.picture.height - P) as u64;
         let mut random = Random::new(self.seed ^ mix(target.index as u64));
-        let mut radius = last_x.max(last_y);
+        let mut radius = last_x.max(last_y).min(self.radius as u64);
         while radius > 0 {
             let draw = |around: u32, last: u64, bits: u64| {
                 let low = u64::from(around).saturating_sub(radius);

@@ -35,6 +35,22 @@ pub use copies::{Copies, NUM_RANKS};
 use picture::Picture;
 use sources::Sources;
 
+/// Searches for single patches at one level from which on it gets fewer rounds and searches than
+/// the settings say. Holes of more than 600,000 pixels have so many levels below that nearly all
+/// matches are found there.
+const MOST_SEARCHES: f32 = 4e6;
+/// Share of the searches wanted below which random patches are tried near the best match only.
+const LOCAL_SHARE: f32 = 0.25;
+/// How near that is, in pixels.
+const LOCAL_PX: usize = 32;
+
+/// Rounds of a level, searches per round, and how far random patches lie from the best match.
+struct Effort {
+    rounds: usize,
+    searches: usize,
+    radius: usize,
+}
+
 /// Settings of PatchMatch inpainting; see the [module text](self).
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchMatch {
@@ -90,10 +106,28 @@ impl Default for PatchMatch {
 }
 
 impl PatchMatch {
-    /// Rounds, and searches per round, at `level` (0 is the finest).
-    fn effort(&self, level: usize) -> (usize, usize) {
+    /// What to do for `area` hole pixels at `level` (0 is the finest).
+    fn effort(&self, level: usize, area: f32) -> Effort {
         let extra = self.extra_per_level * level;
-        (self.num_rounds + extra, self.num_searches + extra)
+        let (rounds, searches) = (self.num_rounds + extra, self.num_searches + extra);
+        let share = MOST_SEARCHES / (area * (rounds * searches) as f32);
+        if share >= 1.0 {
+            return Effort {
+                rounds,
+                searches,
+                radius: usize::MAX,
+            };
+        }
+        let less = share.sqrt();
+        Effort {
+            rounds: ((rounds as f32 * less).ceil() as usize).max(rounds.min(2)),
+            searches: ((searches as f32 * less).round() as usize).max(1),
+            radius: if share < LOCAL_SHARE {
+                LOCAL_PX
+            } else {
+                usize::MAX
+            },
+        }
     }
 
     fn check(&self) -> Result<(), InpaintError> {
@@ -142,8 +176,11 @@ impl PatchMatch {
         report: &dyn Fn(f32),
     ) -> Result<(Picture, Option<Ranked>), InpaintError> {
         for side in [11, 9, 7, 5, 3] {
+            if side > self.patch_px {
+                continue;
+            }
             let picture = Picture::new(image, mask, side);
-            if side > self.patch_px || Sources::new(&picture, side).len() == 0 {
+            if Sources::new(&picture, side).len() == 0 {
                 continue;
             }
             return match side {

@@ -2,14 +2,16 @@
 
 use super::field::Field;
 use super::picture::{BYTES, Bounds, Picture};
-use crate::membrane::membrane;
-use crate::{InpaintError, Mask, RgbImage};
+use crate::membrane::fill_membrane;
+use rayon::prelude::*;
 
 /// Root mean squared difference of a patch and its match, in levels, at which
 /// half of a colour correction is applied: exact repetitions stay exact.
 pub(super) const EXACT_LEVELS: f32 = 1.0;
 /// Passes of the box filter; three come close to a Gaussian.
 const NUM_BLURS: usize = 3;
+/// Side of the squares that are transposed at once.
+const TILE: usize = 32;
 
 /// The membrane over the hole of one pyramid level.
 pub(super) struct Prior {
@@ -21,23 +23,22 @@ pub(super) struct Prior {
 impl Prior {
     /// `None` without a hole. Time and memory follow the hole: only its
     /// bounding box, grown on each side by the longer side, is read.
-    pub fn new(picture: &Picture) -> Result<Option<Self>, InpaintError> {
-        let Some(bounds) = picture.hole_bounds() else {
-            return Ok(None);
-        };
+    pub fn new(picture: &Picture) -> Option<Self> {
+        let bounds = picture.hole_bounds()?;
         let longer = (bounds.right - bounds.left).max(bounds.bottom - bounds.top);
         let area = grown(bounds, longer, picture);
         let (width, height) = (area.right - area.left, area.bottom - area.top);
-        let at = |x: u32, y: u32| (area.top + y as usize) * picture.width + area.left + x as usize;
-        let image = RgbImage::from_fn(width as u32, height as u32, |x, y| {
-            let i = BYTES * at(x, y);
-            image::Rgb([0, 1, 2].map(|c| picture.pixels[i + c]))
-        });
-        let mask = Mask::from_fn(width as u32, height as u32, |x, y| {
-            picture.hole[at(x, y)] != 0
-        });
-        let colours = membrane(&image, &mask)?;
-        Ok(Some(Self { area, colours }))
+        let mut colours = Vec::with_capacity(width * height);
+        let mut hole = Vec::with_capacity(width * height);
+        for y in area.top..area.bottom {
+            for i in y * picture.width + area.left..y * picture.width + area.right {
+                let pixel = &picture.pixels[BYTES * i..];
+                colours.push([0, 1, 2].map(|c| f32::from(pixel[c])));
+                hole.push(picture.hole[i]);
+            }
+        }
+        fill_membrane(width, &mut colours, &hole);
+        Some(Self { area, colours })
     }
 
     /// Moves the hole's colours towards the membrane by `weight`, 0 to 1.
@@ -61,19 +62,22 @@ impl Prior {
         radius: usize,
         weight: f32,
     ) {
-        let mut changes = self.hole_pixels(picture).into_iter().map(|(i, prior)| {
+        let pixels = self.hole_pixels(picture);
+        let weights = pixels.iter().map(|&(i, _)| {
             let (x, y) = (i % picture.width, i / picture.width);
-            let weight = weight * doubt(field, side, x, y);
-            let pixel = &picture.pixels[BYTES * i..];
-            let change = [0, 1, 2].map(|c| weight * (prior[c] - f32::from(pixel[c])));
-            (i, change)
+            weight * doubt(field, side, x, y)
         });
-        let correction = blur_planes(picture, &mut changes, radius);
-        for (i, _) in self.hole_pixels(picture) {
-            let pixel = picture.pixels[BYTES * i..].iter_mut();
-            for (value, change) in pixel.zip(correction(i)) {
+        let weights: Vec<_> = weights.collect();
+        for c in 0..3 {
+            let mut changes = pixels.iter().zip(&weights).map(|(&(i, prior), weight)| {
+                let value = f32::from(picture.pixels[BYTES * i + c]);
+                (i, weight * (prior[c] - value))
+            });
+            let correction = blur_plane(picture, &mut changes, radius);
+            for &(i, _) in &pixels {
+                let value = &mut picture.pixels[BYTES * i + c];
                 // The cast saturates.
-                *value = (f32::from(*value) + change + 0.5) as u8;
+                *value = (f32::from(*value) + correction(i) + 0.5) as u8;
             }
         }
     }
@@ -92,11 +96,11 @@ impl Prior {
 /// Blurs values of the hole's pixels, given with their indices in the picture,
 /// over about `radius` pixels; they are 0 outside the hole. The result is asked
 /// by index.
-pub(super) fn blur_planes(
+pub(super) fn blur_plane(
     picture: &Picture,
-    values: &mut dyn Iterator<Item = (usize, [f32; 3])>,
+    values: &mut dyn Iterator<Item = (usize, f32)>,
     radius: usize,
-) -> impl Fn(usize) -> [f32; 3] + use<> {
+) -> impl Fn(usize) -> f32 + use<> + Sync {
     let nothing = Bounds {
         left: 0,
         right: 0,
@@ -108,26 +112,43 @@ pub(super) fn blur_planes(
     let (width, height) = (area.right - area.left, area.bottom - area.top);
     let columns = picture.width;
     let index = move |i: usize| (i / columns - area.top) * width + i % columns - area.left;
-    let mut blurred = vec![[0.0f32; 3]; width * height];
+    let mut blurred = vec![0.0f32; width * height];
     for (i, value) in values {
         blurred[index(i)] = value;
     }
+    let mut turned = vec![0.0f32; blurred.len()];
     for _ in 0..NUM_BLURS {
-        for row in blurred.chunks_exact_mut(width.max(1)) {
-            blur(row, radius);
-        }
-        let mut column = vec![[0.0; 3]; height];
-        for x in 0..width {
-            for (y, value) in column.iter_mut().enumerate() {
-                *value = blurred[y * width + x];
-            }
-            blur(&mut column, radius);
-            for (y, value) in column.iter().enumerate() {
-                blurred[y * width + x] = *value;
-            }
-        }
+        blur_rows(&mut blurred, width, radius);
+        transpose(&blurred, width, &mut turned, height);
+        blur_rows(&mut turned, height, radius);
+        transpose(&turned, height, &mut blurred, width);
     }
     move |i| blurred[index(i)]
+}
+
+/// Blurs every row of `width` values.
+fn blur_rows(values: &mut [f32], width: usize, radius: usize) {
+    let rows = values.par_chunks_exact_mut(width.max(1));
+    rows.for_each_init(Vec::new, |sums, row| blur(row, radius, sums));
+}
+
+/// Writes columns of `values` as rows of `turned`, which are `turned_width` long.
+fn transpose(values: &[f32], width: usize, turned: &mut [f32], turned_width: usize) {
+    let tiles = turned
+        .par_chunks_mut((TILE * turned_width).max(1))
+        .enumerate();
+    tiles.for_each(|(tile, turned)| {
+        let rows = turned.len() / turned_width;
+        for start in (0..turned_width).step_by(TILE) {
+            for i in 0..rows {
+                let row = &mut turned[i * turned_width..][..turned_width];
+                let end = (start + TILE).min(turned_width);
+                for (value, y) in row[start..end].iter_mut().zip(start..) {
+                    *value = values[y * width + tile * TILE + i];
+                }
+            }
+        }
+    });
 }
 
 /// How far the patch around `(x, y)` is from an exact repetition, 0 to 1.
@@ -154,20 +175,22 @@ fn grown(bounds: Bounds, margin: usize, picture: &Picture) -> Bounds {
 }
 
 /// Replaces every value by the mean of the up to `2 * radius + 1` around it.
-fn blur(values: &mut [[f32; 3]], radius: usize) {
+/// `sums` is room to work in.
+fn blur(values: &mut [f32], radius: usize, sums: &mut Vec<f64>) {
     // Sums of all values before each place, in f64: differences stay exact
     // enough for any length.
-    let mut sums = vec![[0.0f64; 3]];
-    let mut sum = [0.0f64; 3];
-    for value in values.iter() {
-        sum = [0, 1, 2].map(|c| sum[c] + f64::from(value[c]));
+    sums.clear();
+    sums.push(0.0);
+    let mut sum = 0.0;
+    for &value in values.iter() {
+        sum += f64::from(value);
         sums.push(sum);
     }
     let count = values.len();
     for (i, value) in values.iter_mut().enumerate() {
         let (from, to) = (i.saturating_sub(radius), (i + radius + 1).min(count));
         let share = 1.0 / (to - from) as f64;
-        *value = [0, 1, 2].map(|c| ((sums[to][c] - sums[from][c]) * share) as f32);
+        *value = ((sums[to] - sums[from]) * share) as f32;
     }
 }
 
@@ -175,7 +198,7 @@ fn blur(values: &mut [[f32; 3]], radius: usize) {
 mod tests {
     use super::super::field::Match;
     use super::*;
-    use crate::Rect;
+    use crate::{Mask, Rect, RgbImage};
     use image::Rgb;
 
     /// A ramp with a hole whose pixels are black.
@@ -201,7 +224,7 @@ mod tests {
     #[test]
     fn blending_fully_gives_the_membrane_and_half_is_between() {
         let mut picture = black_hole();
-        let prior = Prior::new(&picture).unwrap().unwrap();
+        let prior = Prior::new(&picture).unwrap();
         prior.blend(&mut picture, 0.5);
         let at = BYTES * (25 * 64 + 30);
         assert!(picture.pixels[at].abs_diff(30) <= 1);
@@ -217,7 +240,7 @@ mod tests {
     #[test]
     fn colours_are_corrected_in_the_hole_alone_and_not_where_patches_repeat() {
         let known = black_hole();
-        let prior = Prior::new(&known).unwrap().unwrap();
+        let prior = Prior::new(&known).unwrap();
         let mut field = Field::new(&known, 3).unwrap();
         let mut picture = black_hole();
         prior.correct_colours(&mut picture, &field, 3, 2, 1.0);
@@ -241,8 +264,8 @@ mod tests {
 
     #[test]
     fn a_blur_is_a_mean_over_what_there_is() {
-        let mut values = [[0.0; 3], [6.0; 3], [0.0; 3], [0.0; 3]];
-        blur(&mut values, 1);
-        assert_eq!(values.map(|v| v[0]), [3.0, 2.0, 2.0, 0.0]);
+        let mut values = [0.0, 6.0, 0.0, 0.0];
+        blur(&mut values, 1, &mut Vec::new());
+        assert_eq!(values, [3.0, 2.0, 2.0, 0.0]);
     }
 }

@@ -69,7 +69,7 @@ proptest! {
         let image = texture(48, 40, seed);
         let mask = FreeFormMask::default().generate(48, 40, seed);
         let mut picture = Picture::new(&image, &mask, 5);
-        if let Some(prior) = prior::Prior::new(&picture).unwrap() {
+        if let Some(prior) = prior::Prior::new(&picture) {
             prior.blend(&mut picture, 1.0);
         }
         let sources = Sources::new(&picture, 5);
@@ -81,7 +81,12 @@ proptest! {
         let first = energy(&field);
         for i in 0..4 {
             let before = field.matches.clone();
-            field.improve::<5>(&picture, &sources, seed ^ i, i % 2 == 1, &Control::default());
+            let search = field::Search {
+                seed: seed ^ i,
+                backwards: i % 2 == 1,
+                radius: usize::MAX,
+            };
+            field.improve::<5>(&picture, &sources, search, &Control::default());
             for (old, new) in before.iter().zip(&field.matches) {
                 prop_assert!(new.distance <= old.distance);
                 prop_assert_eq!(old.is_target(), new.is_target());

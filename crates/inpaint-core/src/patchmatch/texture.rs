@@ -9,9 +9,7 @@ use super::field::Field;
 use super::picture::{BYTES, Picture};
 use super::prior::EXACT_LEVELS;
 use super::sources::Sources;
-use crate::membrane::membrane;
-use crate::{InpaintError, Mask, RgbImage};
-use image::Rgb;
+use crate::membrane::fill_membrane;
 use rayon::prelude::*;
 
 /// Steps per doubling in which strengths are carried into the hole.
@@ -42,7 +40,7 @@ impl Texture {
         field: &Field,
         sources: &Sources,
         weight: f32,
-    ) -> Result<Self, InpaintError> {
+    ) -> Self {
         let strengths = strengths::<P>(picture);
         // The box of the targets and the sources beside it.
         let (left, top) = (
@@ -51,40 +49,45 @@ impl Texture {
         );
         let right = (field.left + field.width + RIM).min(picture.width + 1 - P);
         let bottom = (field.top + field.height() + RIM).min(picture.height + 1 - P);
-        let (width, height) = ((right - left) as u32, (bottom - top) as u32);
-        let at = |x: u32, y: u32| (left + x as usize, top + y as usize);
-        let unknown = Mask::from_fn(width, height, |x, y| {
-            let (x, y) = at(x, y);
-            !sources.contains(x, y)
+        let (width, height) = (right - left, bottom - top);
+        let place = |j: usize| (left + j % width, top + j / width);
+        let unknown = (0..width * height).map(|j| {
+            let (x, y) = place(j);
+            u8::from(!sources.contains(x, y))
         });
-        let expected = if unknown.is_full() {
+        let unknown: Vec<u8> = unknown.collect();
+        let expected = if !unknown.contains(&0) {
             vec![0.0; field.matches.len()]
         } else {
-            let logarithms = RgbImage::from_fn(width, height, |x, y| {
-                let (x, y) = at(x, y);
+            let logarithms = (0..width * height).map(|j| {
+                let (x, y) = place(j);
                 let strength = strengths[y * picture.width + x];
-                Rgb([(STEPS * (1.0 + strength / P as f32).log2()) as u8; 3])
+                [(STEPS * (1.0 + strength / P as f32).log2())
+                    .min(255.0)
+                    .floor()]
             });
-            let carried = membrane(&logarithms, &unknown)?;
+            let mut carried: Vec<[f32; 1]> = logarithms.collect();
+            fill_membrane(width, &mut carried, &unknown);
             (0..field.matches.len())
                 .map(|i| {
                     let (x, y) = (i % field.width, i / field.width);
-                    let j = (field.top + y - top) * width as usize + field.left + x - left;
+                    let j = (field.top + y - top) * width + field.left + x - left;
                     ((carried[j][0] / STEPS).exp2() - 1.0) * P as f32
                 })
                 .collect()
         };
-        Ok(Self {
+        Self {
             strengths,
             expected,
             weight,
             exact: EXACT_LEVELS.powi(2) * (3 * P * P) as f32,
-        })
+        }
     }
 
     /// What source `offset` (its top-left pixel), as the match of target `index`
     /// of the field, pays on top of their `distance`. An exact repetition, to
     /// a level, pays less or nothing: there is no better source.
+    #[inline(always)]
     pub fn penalty(&self, index: usize, offset: usize, distance: u32) -> u32 {
         let lacking = (self.expected[index] - self.strengths[offset]).max(0.0);
         let doubt = (distance as f32 / self.exact).min(1.0);
@@ -150,6 +153,8 @@ fn strengths_of_rows<const P: usize>(picture: &Picture, top: usize, strengths: &
 mod tests {
     use super::*;
     use crate::random::Random;
+    use crate::{Mask, RgbImage};
+    use image::Rgb;
 
     /// Noise of this strength, in levels either way.
     fn noise(width: u32, height: u32, strength: impl Fn(u32) -> f64) -> RgbImage {
@@ -197,7 +202,7 @@ mod tests {
         let picture = Picture::new(&image, &mask, 5);
         let field = Field::new(&picture, 5).unwrap();
         let sources = Sources::new(&picture, 5);
-        let texture = Texture::new::<5>(&picture, &field, &sources, 1.0).unwrap();
+        let texture = Texture::new::<5>(&picture, &field, &sources, 1.0);
         let row = 12 * field.width;
         let expected: Vec<_> = (0..24).map(|x| texture.expected[row + x]).collect();
         assert!(expected[2] > 2.0 * expected[21], "{expected:?}");
@@ -215,7 +220,7 @@ mod tests {
         let picture = Picture::new(&noise(12, 12, |_| 50.0), &mask, 5);
         let field = Field::new(&picture, 5).unwrap();
         let sources = Sources::new(&picture, 5);
-        let texture = Texture::new::<5>(&picture, &field, &sources, 1.0).unwrap();
+        let texture = Texture::new::<5>(&picture, &field, &sources, 1.0);
         assert!(texture.expected.iter().all(|&expected| expected == 0.0));
     }
 }

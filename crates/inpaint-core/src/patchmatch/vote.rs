@@ -1,11 +1,15 @@
 //! Turning matches into colours: every patch votes for the pixels it covers.
 
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
+use std::ops::Range;
 
-use super::field::Field;
+use super::field::{Field, Match};
 use super::picture::{BYTES, Picture};
 use crate::distance::squared_distance;
 
+/// Rows of pixels that one task gives colours.
+const BAND_ROWS: usize = 32;
 /// Steps per pixel in which depths are stored.
 const STEPS: f32 = 16.0;
 
@@ -61,26 +65,119 @@ impl Confidence {
 /// have at its place. A pixel without votes keeps its colour.
 pub(super) fn vote<const P: usize>(picture: &mut Picture, field: &Field, confidence: &Confidence) {
     let width = picture.width;
-    let rows = field.top..field.top + field.height() + P - 1;
+    let height = field.height() + P - 1;
+    let columns = field.left..field.left + field.width + P - 1;
     let source: &Picture = picture;
-    let voted: Vec<Vec<(usize, [u8; 3])>> = rows
-        .into_par_iter()
-        .map(|y| {
-            let columns = field.left..field.left + field.width + P - 1;
-            columns
-                .filter(|x| source.hole[y * width + x] != 0)
-                .filter_map(|x| {
-                    let colour = mean_colour::<P>(source, field, confidence, x, y)?;
-                    Some((y * width + x, colour))
-                })
-                .collect()
-        })
-        .collect();
-    for (i, colour) in voted.into_iter().flatten() {
-        picture.pixels[i * BYTES..i * BYTES + 3].copy_from_slice(&colour);
+    let bands = (0..height.div_ceil(BAND_ROWS)).into_par_iter().map(|band| {
+        let votes = Votes::<P> {
+            picture: source,
+            field,
+            confidence,
+            rows: band * BAND_ROWS..((band + 1) * BAND_ROWS).min(height),
+        };
+        Arch::new().dispatch(votes)
+    });
+    let bands: Vec<Vec<[u8; 3]>> = bands.collect();
+    let mut colours = bands.into_iter().flatten();
+    for y in field.top..field.top + height {
+        for i in y * width + columns.start..y * width + columns.end {
+            if picture.hole[i] != 0
+                && let Some(colour) = colours.next()
+            {
+                picture.pixels[i * BYTES..i * BYTES + 3].copy_from_slice(&colour);
+            }
+        }
     }
 }
 
+/// The colours of some rows of hole pixels, counted from the field's first.
+struct Votes<'a, const P: usize> {
+    picture: &'a Picture,
+    field: &'a Field,
+    confidence: &'a Confidence,
+    rows: Range<usize>,
+}
+
+/// Run with the widest instructions that the processor has; only what is inlined is compiled for
+/// them.
+impl<const P: usize> NullaryFnOnce for Votes<'_, P> {
+    type Output = Vec<[u8; 3]>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<[u8; 3]> {
+        let (picture, field) = (self.picture, self.field);
+        let mut colours = Vec::new();
+        // Sides, up to `P`, of the largest squares of agreeing patches that end here and one row
+        // above.
+        let mut sides = vec![0u8; field.width];
+        let mut above = sides.clone();
+        let first = self.rows.start.saturating_sub(P - 1);
+        for row in first..self.rows.end {
+            std::mem::swap(&mut sides, &mut above);
+            if row < field.height() {
+                agreeing_sides::<P>(field, row, row > first, &above, &mut sides);
+            }
+            if row < self.rows.start {
+                continue;
+            }
+            let y = field.top + row;
+            for column in 0..field.width + P - 1 {
+                let x = field.left + column;
+                let i = y * picture.width + x;
+                if picture.hole[i] == 0 {
+                    continue;
+                }
+                let agree = row < field.height()
+                    && sides.get(column).is_some_and(|&side| side as usize >= P);
+                let from = if agree {
+                    // The patch that begins here.
+                    let found = field.matches[row * field.width + column];
+                    Some(found.y as usize * picture.width + found.x as usize)
+                } else {
+                    None
+                };
+                let own = from.unwrap_or(i) * BYTES;
+                let own = [0, 1, 2].map(|c| picture.pixels[own + c]);
+                let mean = match from {
+                    Some(_) => None,
+                    None => mean_colour::<P>(picture, field, self.confidence, x, y),
+                };
+                colours.push(mean.unwrap_or(own));
+            }
+        }
+        colours
+    }
+}
+
+/// Sides of the largest squares of patches, ending at those of `row`, that have their matches at
+/// one offset; `P` stands for more. `above` are those of the row above if `has_above`.
+#[inline(always)]
+fn agreeing_sides<const P: usize>(
+    field: &Field,
+    row: usize,
+    has_above: bool,
+    above: &[u8],
+    sides: &mut [u8],
+) {
+    let start = row * field.width;
+    let matches = &field.matches[start..start + field.width];
+    for (x, found) in matches.iter().enumerate() {
+        sides[x] = u8::from(found.is_known());
+        if !(has_above && x > 0 && found.is_known()) {
+            continue;
+        }
+        let up = &field.matches[start - field.width + x - 1..start - field.width + x + 1];
+        let is_at = |other: &Match, dx: u32, dy: u32| {
+            other.is_known() && other.x + dx == found.x && other.y + dy == found.y
+        };
+        if is_at(&matches[x - 1], 1, 0) && is_at(&up[1], 0, 1) && is_at(&up[0], 1, 1) {
+            let least = sides[x - 1].min(above[x]).min(above[x - 1]);
+            sides[x] = (least + 1).min(P as u8);
+        }
+    }
+}
+
+#[inline(always)]
 fn mean_colour<const P: usize>(
     picture: &Picture,
     field: &Field,
@@ -88,17 +185,18 @@ fn mean_colour<const P: usize>(
     x: usize,
     y: usize,
 ) -> Option<[u8; 3]> {
-    let mut sum = [0.0f32; 3];
+    // The fourth is of the unused byte.
+    let mut sum = [0.0f32; BYTES];
     let mut total = 0.0f32;
     each_vote::<P>(field, confidence, x, y, |vote| {
         let source = vote.y * picture.width + vote.x;
-        let colour = &picture.pixels[source * BYTES..source * BYTES + 3];
+        let colour = &picture.pixels[source * BYTES..source * BYTES + BYTES];
         for (sum, &value) in sum.iter_mut().zip(colour) {
             *sum += vote.weight * f32::from(value);
         }
         total += vote.weight;
     });
-    (total > 0.0).then(|| sum.map(|sum| (sum / total + 0.5) as u8))
+    (total > 0.0).then(|| [0, 1, 2].map(|c| (sum[c] / total + 0.5) as u8))
 }
 
 /// What one patch over a pixel says about it.
