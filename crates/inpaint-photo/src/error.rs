@@ -65,6 +65,13 @@ pub enum PhotoError {
         /// Whether the mask has the size of the photo as it is stored.
         turned: bool,
     },
+    /// The mask has the colours of a photo.
+    #[error(
+        "looks like a photo, not like a mask: paint white what is to be filled, and the rest black \
+         (or make the part transparent); if every brightness is meant, say from which on it is white \
+         (--mask-threshold)"
+    )]
+    MaskIsPhoto,
     /// The photo has no transparent part that could be the hole.
     #[error("has no transparency, so there is no transparent area to fill; give a mask")]
     NoAlpha,
@@ -175,8 +182,13 @@ impl fmt::Display for Megapixels {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
-    /// The output format has no alpha.
+    /// The output format has no alpha, and the picture is laid over the background colour.
     AlphaDropped,
+    /// Samples above 1 or below 0 that the output format does not hold.
+    Clipped {
+        /// The output format.
+        format: ImageFormat,
+    },
     /// The output format has fewer bits per sample.
     BitsReduced {
         /// Bits per sample in the input.
@@ -209,9 +221,15 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AlphaDropped => {
-                f.write_str("JPEG holds no transparency; write .png, .webp or .tif to keep it")
-            }
+            Self::AlphaDropped => f.write_str(
+                "JPEG holds no transparency, so the picture is laid over the background \
+                     colour; write .png, .webp or .tif to keep it",
+            ),
+            Self::Clipped { format } => write!(
+                f,
+                "values below 0 or above 1 are cut off: {} holds none",
+                name_of(*format)
+            ),
             Self::BitsReduced { from, to, format } => write!(
                 f,
                 "{from} bits per sample become {to}: {} holds no more",

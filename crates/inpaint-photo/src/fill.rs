@@ -1,6 +1,7 @@
 //! Writing new colours into samples of any kind.
 
 use crate::Hole;
+use crate::levels::Levels;
 use image::{ImageBuffer, Pixel};
 use inpaint_core::RgbImage;
 
@@ -8,9 +9,14 @@ use inpaint_core::RgbImage;
 pub(crate) trait Sample: Copy {
     /// The value that means opaque.
     const OPAQUE: Self;
+    /// There are values between those of 8 bits.
+    const IS_DEEP: bool;
 
-    /// The same brightness.
-    fn from_byte(byte: u8) -> Self;
+    /// As part of the range from black (0) to white (1).
+    fn to_part(self) -> f32;
+
+    /// The nearest value to a part of the range.
+    fn from_part(part: f32) -> Self;
 
     /// From `self` to `new` by `share` of [`Hole::WHOLE`].
     fn towards(self, new: Self, share: u16) -> Self;
@@ -18,9 +24,14 @@ pub(crate) trait Sample: Copy {
 
 impl Sample for u8 {
     const OPAQUE: Self = u8::MAX;
+    const IS_DEEP: bool = false;
 
-    fn from_byte(byte: u8) -> Self {
-        byte
+    fn to_part(self) -> f32 {
+        f32::from(self) / 255.0
+    }
+
+    fn from_part(part: f32) -> Self {
+        (part * 255.0).round() as Self
     }
 
     fn towards(self, new: Self, share: u16) -> Self {
@@ -30,9 +41,14 @@ impl Sample for u8 {
 
 impl Sample for u16 {
     const OPAQUE: Self = u16::MAX;
+    const IS_DEEP: bool = true;
 
-    fn from_byte(byte: u8) -> Self {
-        u16::from(byte) * 257
+    fn to_part(self) -> f32 {
+        f32::from(self) / 65_535.0
+    }
+
+    fn from_part(part: f32) -> Self {
+        (part * 65_535.0).round() as Self
     }
 
     fn towards(self, new: Self, share: u16) -> Self {
@@ -42,9 +58,14 @@ impl Sample for u16 {
 
 impl Sample for f32 {
     const OPAQUE: Self = 1.0;
+    const IS_DEEP: bool = true;
 
-    fn from_byte(byte: u8) -> Self {
-        f32::from(byte) / 255.0
+    fn to_part(self) -> f32 {
+        self
+    }
+
+    fn from_part(part: f32) -> Self {
+        part
     }
 
     fn towards(self, new: Self, share: u16) -> Self {
@@ -66,11 +87,13 @@ impl Within for u16 {
     }
 }
 
-/// Takes the hole's colours from `completed`; all three have one size.
+/// Takes the hole's colours from `completed`; all three have one size. Samples of more than 8 bits
+/// get the colours on `levels`, without the steps of 8 bits.
 pub(crate) fn fill<P>(
     pixels: &mut ImageBuffer<P, Vec<P::Subpixel>>,
     completed: &RgbImage,
     hole: &Hole,
+    levels: Levels,
 ) where
     P: Pixel<Subpixel: Sample>,
 {
@@ -80,21 +103,33 @@ pub(crate) fn fill<P>(
     let Some(bounds) = hole.mask().hole_bounds() else {
         return;
     };
+    let bytes = |x: u32, y: u32| {
+        let new = completed.get_pixel(x, y);
+        if num_colours == 1 {
+            [new.to_luma().0[0]; 3]
+        } else {
+            new.0
+        }
+    };
+    let known = |x: u32, y: u32| {
+        let samples = pixels.get_pixel(x, y).channels();
+        [0, 1, 2].map(|c| samples[c.min(num_colours - 1)].to_part())
+    };
+    let smooth = <P::Subpixel as Sample>::IS_DEEP
+        .then(|| levels.without_steps(hole.mask(), bounds, bytes, known));
     for y in bounds.y..bounds.y + bounds.height {
         for x in bounds.x..bounds.x + bounds.width {
             let share = hole.share(x, y);
             if share == 0 {
                 continue;
             }
-            let new = completed.get_pixel(x, y);
-            let samples = pixels.get_pixel_mut(x, y).channels_mut();
-            let new = if num_colours == 1 {
-                [new.to_luma().0[0]; 3]
-            } else {
-                new.0
+            let parts = match &smooth {
+                Some(smooth) => smooth.at(x, y),
+                None => bytes(x, y).map(|byte| f32::from(byte) / 255.0),
             };
-            for (sample, byte) in samples[..num_colours].iter_mut().zip(new) {
-                let new = Sample::from_byte(byte);
+            let samples = pixels.get_pixel_mut(x, y).channels_mut();
+            for (sample, part) in samples[..num_colours].iter_mut().zip(parts) {
+                let new = Sample::from_part(part);
                 *sample = if share == Hole::WHOLE {
                     new
                 } else {
@@ -120,7 +155,7 @@ mod tests {
         let mut pixels = ImageBuffer::from_pixel(2, 1, before);
         let completed = RgbImage::from_pixel(2, 1, Rgb([1, 2, 255]));
         let hole = Hole::from(Mask::from_fn(2, 1, |x, _| x == 1));
-        fill(&mut pixels, &completed, &hole);
+        fill(&mut pixels, &completed, &hole, Levels::FULL);
         assert_eq!(pixels.get_pixel(0, 0), &before);
         assert_eq!(pixels.get_pixel(1, 0).0, [257, 514, 65535, 4003]);
     }
@@ -129,7 +164,12 @@ mod tests {
     fn grey_stays_grey() {
         let mut grey = GrayAlphaImage::from_pixel(1, 1, LumaA([9, 77]));
         let completed = RgbImage::from_pixel(1, 1, Rgb([200; 3]));
-        fill(&mut grey, &completed, &Mask::new(1, 1).inverted().into());
+        fill(
+            &mut grey,
+            &completed,
+            &Mask::new(1, 1).inverted().into(),
+            Levels::FULL,
+        );
         assert_eq!(grey.as_raw(), &[200, 77]);
     }
 

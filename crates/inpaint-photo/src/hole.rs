@@ -1,7 +1,7 @@
 //! Where the hole is: from a mask file, from transparency, from shapes.
 
+use crate::mask_meaning::{self, MaskNote};
 use crate::{Limits, Photo, PhotoError};
-use image::{DynamicImage, GrayImage, Luma};
 use inpaint_core::{Mask, Rect};
 
 /// The hole of a photo, with the band in which the filling is blended into the known picture.
@@ -143,25 +143,41 @@ impl MaskOptions {
     ///
     /// As [`read_mask`].
     pub fn mask(&self, bytes: &[u8], photo: &Photo, limits: &Limits) -> Result<Mask, PhotoError> {
+        Ok(self.noted_mask(bytes, photo, limits)?.0)
+    }
+
+    /// [`Self::mask`], and how the mask was understood if it is not white on black.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_mask`].
+    pub fn noted_mask(
+        &self,
+        bytes: &[u8],
+        photo: &Photo,
+        limits: &Limits,
+    ) -> Result<(Mask, Option<MaskNote>), PhotoError> {
         let file = Photo::decode(bytes, limits)?;
-        let mut grey = brightness(file.pixels());
-        drop(file);
+        let size = file.dimensions();
         let (width, height) = photo.dimensions();
-        if grey.dimensions() != (width, height) {
-            if !self.fit {
-                let turned = photo.is_stored_turned() && grey.dimensions() == (height, width);
-                return Err(PhotoError::MaskSize {
-                    mask: grey.dimensions().into(),
-                    photo: (width, height).into(),
-                    turned,
-                });
-            }
+        if size != (width, height) && !self.fit {
+            let turned = photo.is_stored_turned() && size == (height, width);
+            return Err(PhotoError::MaskSize {
+                mask: size.into(),
+                photo: (width, height).into(),
+                turned,
+            });
+        }
+        let (mut grey, note) = mask_meaning::read(file.pixels(), self)?;
+        drop(file);
+        if size != (width, height) {
             // Smooth edges before the threshold give a smooth outline behind it.
             let filter = image::imageops::FilterType::Triangle;
             grey = image::imageops::resize(&grey, width, height, filter);
         }
         let mask = Mask::from_gray(&grey, self.threshold);
-        Ok(if self.invert { mask.inverted() } else { mask })
+        let mask = if self.invert { mask.inverted() } else { mask };
+        Ok((mask, note))
     }
 }
 
@@ -170,7 +186,7 @@ impl MaskOptions {
 ///
 /// # Errors
 ///
-/// If the file cannot be decoded, or is of another size than the photo.
+/// If the file cannot be decoded, is of another size than the photo, or a photo itself.
 pub fn read_mask(
     bytes: &[u8],
     options: &MaskOptions,
@@ -200,6 +216,19 @@ pub fn alpha_mask(photo: &Photo, options: &MaskOptions) -> Result<Mask, PhotoErr
     } else {
         mask
     })
+}
+
+/// How many pixels outside the hole are neither opaque nor transparent altogether, as a soft eraser
+/// leaves them around what it erased.
+pub fn num_half_transparent(photo: &Photo, hole: &Hole) -> usize {
+    if !photo.pixels().color().has_alpha() {
+        return 0;
+    }
+    let pixels = photo.pixels().to_luma_alpha16();
+    let known = pixels.pixels().zip(hole.mask().as_bytes());
+    known
+        .filter(|(pixel, hole)| **hole == 0 && !matches!(pixel.0[1], 0 | u16::MAX))
+        .count()
 }
 
 /// A hole given by coordinates in the picture as it is shown, without a mask file.
@@ -259,30 +288,9 @@ fn fill_polygon(mask: &mut Mask, corners: &[(f64, f64)]) {
     }
 }
 
-/// Grey values; what is transparent is black.
-fn brightness(pixels: &DynamicImage) -> GrayImage {
-    if !pixels.color().has_alpha() {
-        return pixels.to_luma8();
-    }
-    let pixels = pixels.to_luma_alpha8();
-    GrayImage::from_fn(pixels.width(), pixels.height(), |x, y| {
-        let [grey, alpha] = pixels.get_pixel(x, y).0.map(u16::from);
-        Luma([((grey * alpha + 127) / 255) as u8])
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{Rgba, RgbaImage};
-
-    #[test]
-    fn transparent_is_black_whatever_its_colour() {
-        let mut pixels = RgbaImage::from_pixel(3, 1, Rgba([255, 255, 255, 0]));
-        pixels.put_pixel(1, 0, Rgba([255; 4]));
-        pixels.put_pixel(2, 0, Rgba([0, 0, 0, 255]));
-        assert_eq!(brightness(&pixels.into()).as_raw(), &[0, 255, 0]);
-    }
 
     #[test]
     fn a_feathered_hole_fades_with_the_distance_and_ends() {

@@ -21,8 +21,7 @@
 //! let mut photo = Photo::decode(&picture, &limits)?;
 //! let hole = read_mask(&mask, &MaskOptions::default(), &photo, &limits)?;
 //! let method = PatchMatch::default();
-//! let completed = method.inpaint(&photo.to_rgb(), hole.mask(), &Control::default())?;
-//! photo.fill_hole(&completed, &hole)?;
+//! photo.complete(&hole, |image, mask| method.inpaint(image, mask, &Control::default()))?;
 //! let encoded = photo.encode(None, &EncodeOptions::default())?;
 //! assert_eq!(encoded.content_type(), "image/png");
 //! # Ok(())
@@ -33,6 +32,7 @@
 #![warn(missing_docs)]
 
 mod coefficients;
+mod complete;
 mod encode;
 mod error;
 mod exif;
@@ -41,7 +41,9 @@ mod format;
 mod hole;
 mod jpeg;
 mod jpeg_segments;
+mod levels;
 mod limits;
+mod mask_meaning;
 mod metadata;
 mod photo;
 mod photoshop;
@@ -53,7 +55,8 @@ mod xmp;
 pub use encode::{EncodeOptions, Encoded};
 pub use error::{PhotoError, Warning};
 pub use format::{READABLE, WRITABLE, content_type, format_of, format_of_extension, name_of};
-pub use hole::{Hole, MaskOptions, Shape, alpha_mask, read_mask};
+pub use hole::{Hole, MaskOptions, Shape, alpha_mask, num_half_transparent, read_mask};
 pub use image::ImageFormat;
 pub use limits::Limits;
+pub use mask_meaning::MaskNote;
 pub use photo::Photo;

@@ -1,5 +1,6 @@
 //! What a file says about its picture, apart from the samples.
 
+use crate::exif::Field;
 use crate::jpeg_segments::AppSegment;
 use crate::png_chunks::PngChunk;
 use crate::{exif, jpeg_segments, photoshop, png_chunks, xmp};
@@ -27,6 +28,8 @@ pub(crate) struct Metadata {
     /// Photoshop's resources, IPTC among them.
     pub photoshop: Option<Vec<u8>>,
     pub density: Option<Density>,
+    /// What only TIFF files have.
+    pub tiff_fields: Vec<Field>,
     /// Comments of JPEG files.
     pub comments: Vec<Vec<u8>>,
     /// Segments of a JPEG file that are kept as they are.
@@ -128,6 +131,10 @@ impl Metadata {
                 metadata.density = tiff.density();
                 metadata.is_first_of_several = tiff.has_next;
                 metadata.exif = tiff.to_exif();
+                for tag in &tiff.lost {
+                    metadata.lose(format!("the TIFF tag {tag}"));
+                }
+                metadata.tiff_fields = tiff.own;
             }
             ImageFormat::WebP => {
                 // VP8X with the flag of animations.
@@ -204,6 +211,13 @@ impl Metadata {
     /// `orientation` is what is to be said, `applied` what was done or is taken back.
     fn turn(&mut self, orientation: Orientation, applied: Orientation) {
         let are_sides_swapped = swaps_sides(applied);
+        if applied != Orientation::NoTransforms {
+            let is_geographic = |field: &Field| exif::GEOGRAPHIC.contains(&field.tag);
+            if self.tiff_fields.iter().any(is_geographic) {
+                self.lose("where the picture lies on earth (it was stored turned)");
+            }
+            self.tiff_fields.retain(|field| !is_geographic(field));
+        }
         if let Some(exif) = &mut self.exif {
             exif::turn(exif, orientation, are_sides_swapped);
         }

@@ -4,8 +4,9 @@ use crate::encode::in_one_scan;
 use crate::fill::fill;
 use crate::format::format_of;
 use crate::jpeg::{JpegHeader, is_complete, unreadable_kind};
+use crate::levels::Levels;
 use crate::metadata::{Metadata, swaps_sides};
-use crate::tiff_file::TiffDecoder;
+use crate::tiff_file::{self, TiffDecoder};
 use crate::{Hole, Limits, PhotoError, Warning};
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader};
@@ -72,6 +73,11 @@ impl Photo {
                 return Err(PhotoError::Truncated);
             }
         }
+        if format == ImageFormat::Tiff
+            && let Some(kind) = tiff_file::misread(bytes)
+        {
+            return Err(PhotoError::unsupported(format, kind));
+        }
         let mut decoder = open(bytes, format, limits)?;
         let stored_size = decoder.dimensions();
         limits.check(stored_size)?;
@@ -94,10 +100,6 @@ impl Photo {
         if metadata.is_first_of_several {
             warnings.push(Warning::FirstPictureOnly);
         }
-        if !metadata.lost.is_empty() {
-            let what = std::mem::take(&mut metadata.lost).join(", ");
-            warnings.push(Warning::NotKept { what });
-        }
         let one_scan = (jpeg.as_ref())
             .filter(|jpeg| jpeg.header.is_split)
             .and_then(|jpeg| in_one_scan(jpeg, stored_size));
@@ -108,6 +110,10 @@ impl Photo {
         .map_err(|error| PhotoError::decode(bytes, format, error))?;
         pixels.apply_orientation(orientation);
         metadata.make_upright(orientation);
+        if !metadata.lost.is_empty() {
+            let what = std::mem::take(&mut metadata.lost).join(", ");
+            warnings.push(Warning::NotKept { what });
+        }
         Ok(Self {
             pixels,
             format,
@@ -161,6 +167,16 @@ impl Photo {
     ///
     /// [`InpaintError::MaskSize`] or [`InpaintError::ImageSize`] when the sizes differ.
     pub fn fill_hole(&mut self, completed: &RgbImage, hole: &Hole) -> Result<(), InpaintError> {
+        self.fill_levels(completed, hole, Levels::FULL)
+    }
+
+    /// [`Self::fill_hole`] with samples of more than 8 bits on `levels`.
+    pub(crate) fn fill_levels(
+        &mut self,
+        completed: &RgbImage,
+        hole: &Hole,
+        levels: Levels,
+    ) -> Result<(), InpaintError> {
         let size = self.dimensions();
         if hole.mask().dimensions() != size {
             return Err(InpaintError::MaskSize {
@@ -179,20 +195,20 @@ impl Photo {
             Some(filled) => filled.union(hole.mask())?,
         });
         match &mut self.pixels {
-            DynamicImage::ImageLuma8(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageLumaA8(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageRgb8(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageRgba8(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageLuma16(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageLumaA16(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageRgb16(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageRgba16(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageRgb32F(pixels) => fill(pixels, completed, hole),
-            DynamicImage::ImageRgba32F(pixels) => fill(pixels, completed, hole),
+            DynamicImage::ImageLuma8(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageLumaA8(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageRgb8(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageRgba8(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageLuma16(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageLumaA16(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageRgb16(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageRgba16(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageRgb32F(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageRgba32F(pixels) => fill(pixels, completed, hole, levels),
             // A kind of picture that a later version of the decoder may add.
             other => {
                 let mut pixels = other.to_rgba16();
-                fill(&mut pixels, completed, hole);
+                fill(&mut pixels, completed, hole, levels);
                 *other = DynamicImage::ImageRgba16(pixels);
             }
         }

@@ -164,15 +164,20 @@ fn character_reference(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use image::{ImageFormat, RgbImage};
+    use image::{DynamicImage, ImageFormat, RgbImage};
     use std::io::Cursor;
+
+    /// A file of this format.
+    pub(crate) fn file(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut file = Cursor::new(Vec::new());
+        picture.write_to(&mut file, format).unwrap();
+        file.into_inner()
+    }
 
     /// A small file of this format.
     pub(crate) fn preview(format: ImageFormat) -> Vec<u8> {
-        let mut file = Cursor::new(Vec::new());
-        let picture = RgbImage::from_fn(24, 16, |x, y| image::Rgb([x as u8 * 9, y as u8 * 14, 70]));
-        picture.write_to(&mut file, format).unwrap();
-        file.into_inner()
+        let pixel = |x: u32, y: u32| image::Rgb([x as u8 * 9, y as u8 * 14, 70]);
+        file(&RgbImage::from_fn(24, 16, pixel).into(), format)
     }
 
     /// In base64, of 76 characters to the line.

@@ -197,6 +197,25 @@ fn numbers_as_grey(file: &[u8]) -> Option<Vec<u8>> {
     Some(file)
 }
 
+/// A kind of samples that the decoder would misread, in words.
+pub(crate) fn misread(file: &[u8]) -> Option<String> {
+    let mut reader: Reader = Decoder::new(Cursor::new(Cow::Borrowed(file))).ok()?;
+    let format = reader.image_buffer_layout().ok()?.sample_format;
+    let bits = match reader.colortype().ok()? {
+        tiff::ColorType::RGB(bits) | tiff::ColorType::RGBA(bits) => bits,
+        _ => 0,
+    };
+    // TIFF 6.0: whole numbers where nothing is said, and the high bits of a byte first.
+    if bits == 32 && format != SampleFormat::IEEEFP {
+        return Some(format!("{}, as whole numbers", kind(file)?));
+    }
+    let order = reader
+        .find_tag_unsigned::<u16>(Tag::FillOrder)
+        .ok()
+        .flatten();
+    (order == Some(2)).then(|| "bits in reverse order".to_owned())
+}
+
 /// What kind of samples a file holds, in words; `None` if not even that can be read.
 pub(crate) fn kind(file: &[u8]) -> Option<String> {
     let mut reader: Reader = Decoder::new(Cursor::new(Cow::Borrowed(file))).ok()?;

@@ -217,8 +217,8 @@ fn refusal(file: &[u8]) -> String {
 
 #[test]
 fn tiff_files_of_other_kinds_are_not_called_damaged() {
-    let samples = vec![77; 4 * (SIZE.0 * SIZE.1) as usize];
-    let cases: [(&str, &[Field]); 7] = [
+    let samples = vec![77; 12 * (SIZE.0 * SIZE.1) as usize];
+    let cases: [(&str, &[Field]); 9] = [
         (
             "ZSTD",
             &[(258, &[8, 8, 8]), (259, &[50000]), (262, &[2]), (277, &[3])],
@@ -234,6 +234,11 @@ fn tiff_files_of_other_kinds_are_not_called_damaged() {
             "3 samples per pixel",
             &[(258, &[8, 8, 8]), (262, &[1]), (277, &[3])],
         ),
+        (
+            "RGB, 32 bits per sample, as whole numbers",
+            &[(258, &[32, 32, 32]), (262, &[2]), (277, &[3])],
+        ),
+        ("reverse order", &[(258, &[8]), (262, &[1]), (266, &[2])]),
         (
             "interpretation",
             &[(258, &[8, 8]), (262, &[0]), (277, &[2]), (338, &[2])],
@@ -355,6 +360,37 @@ fn alpha_of_tiff_files_is_declared() {
         let samples = numbers(tiff::tags::Tag::SamplesPerPixel);
         assert_eq!(samples, Some(vec![num_samples]));
         assert_eq!(decode(&tiff).pixels(), &pixels);
+    }
+}
+
+#[test]
+fn places_on_earth_and_private_tags_are_kept_in_tiff_files_and_named_elsewhere() {
+    let samples = vec![77; 3 * (SIZE.0 * SIZE.1) as usize];
+    for layout in [Layout::new(false, false), Layout::new(true, false)] {
+        let keys: &[u16] = &[1, 1, 0, 1, 1024, 0, 1, 1];
+        let fields: [Field; 5] = [
+            (258, &[8, 8, 8]),
+            (262, &[2]),
+            (277, &[3]),
+            (34735, keys),
+            (50000, &[4, 5]),
+        ];
+        let photo = decode(&layout.file(&samples, &fields));
+        let tiff = photo.encode(None, &EncodeOptions::default()).unwrap();
+        assert_eq!(tiff.warnings, []);
+        let mut reader = tiff::decoder::Decoder::new(std::io::Cursor::new(&tiff.bytes)).unwrap();
+        let mut numbers = |tag| {
+            let tag = tiff::tags::Tag::from_u16_exhaustive(tag);
+            reader.find_tag_unsigned_vec::<u16>(tag).unwrap()
+        };
+        assert_eq!(numbers(34735).as_deref(), Some(keys));
+        assert_eq!(numbers(50000), Some(vec![4, 5]));
+        let png = photo.encode(Some(ImageFormat::Png), &EncodeOptions::default());
+        assert_eq!(png.unwrap().warnings.len(), 1);
+        // In a picture that is stored turned they would lie.
+        let turned = [&fields[..], &[(274, &[6])]].concat();
+        let photo = decode(&layout.file(&samples, &turned));
+        assert!(photo.warnings()[0].to_string().contains("on earth"));
     }
 }
 

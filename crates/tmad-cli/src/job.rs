@@ -6,7 +6,7 @@ use crate::method::{EngineArgs, Method};
 use crate::photo::about;
 use anyhow::{Result, anyhow, bail};
 use inpaint_core::{Control, InpaintError, Inpainter};
-use inpaint_photo::{EncodeOptions, ImageFormat, Limits, Photo};
+use inpaint_photo::{EncodeOptions, ImageFormat, Limits, Photo, num_half_transparent};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The method, made ready when the first picture needs it, and one for all of them.
@@ -92,9 +92,9 @@ impl Job<'_> {
     ) -> Result<Filled> {
         let mut photo = Photo::decode(&file, &self.limits).map_err(|error| about(name, &error))?;
         control.check_cancelled().map_err(|_| Interrupted)?;
-        let hole = self.masks.hole(name, &photo, &self.limits)?;
+        let (hole, note) = self.masks.hole(name, &photo, &self.limits)?;
         let mask = hole.mask();
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = note.into_iter().collect();
         if mask.is_empty() {
             warnings.push(format!(
                 "the mask marks nothing, so the output is the input ({})",
@@ -131,12 +131,17 @@ impl Job<'_> {
             ));
         }
         let method = self.engine.get()?;
-        let completed = match method.inpaint(&photo.to_rgb(), mask, control) {
+        match photo.complete(&hole, |image, mask| method.inpaint(image, mask, control)) {
             Err(InpaintError::Cancelled) => return Err(Interrupted.into()),
             completed => completed?,
-        };
-        photo.fill_hole(&completed, &hole)?;
-        drop(completed);
+        }
+        let half = num_half_transparent(&photo, &hole);
+        if hole.is_transparent_area() && half > 0 {
+            warnings.push(format!(
+                "{half} pixels are still half transparent, as a soft eraser leaves them; \
+                 --mask-threshold 1 fills them, too"
+            ));
+        }
         Ok(Filled {
             bytes: self.encode(target, &photo, format, &mut warnings)?,
             num_pixels: mask.hole_area(),

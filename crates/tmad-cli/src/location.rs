@@ -3,7 +3,8 @@
 use crate::output::{check_folder, write_file};
 use crate::photo::read_picture_file;
 use crate::remote::Remote;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,13 +24,22 @@ impl Location {
     /// # Errors
     ///
     /// In words, if the URL cannot be used.
-    pub fn parse(argument: &str) -> Result<Self, String> {
-        if is_url(argument) {
-            Ok(Self::Store(Remote::open(argument)?))
-        } else if argument.is_empty() {
-            Err("an empty path".to_owned())
-        } else {
-            Ok(Self::Disk(argument.into()))
+    pub fn parse(argument: &OsStr) -> Result<Self, String> {
+        match argument.to_str() {
+            Some(url) if is_url(url) => Ok(Self::Store(Remote::open(url)?)),
+            Some("") => Err("an empty path".to_owned()),
+            _ => Ok(Self::Disk(argument.into())),
+        }
+    }
+
+    /// The name of the file itself, as [`Self::list`] gives names.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Disk(path) => text_of(path.file_name().unwrap_or(path.as_os_str())),
+            Self::Store(remote) => {
+                let name = remote.to_string();
+                name.rsplit('/').next().unwrap_or(&name).to_owned()
+            }
         }
     }
 
@@ -62,13 +72,17 @@ impl Location {
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
         match self {
-            Self::Disk(path) => Self::Disk(name.split('/').fold(path.clone(), |p, n| p.join(n))),
+            Self::Disk(path) => Self::Disk(
+                name.split('/')
+                    .fold(path.clone(), |p, n| p.join(os_name_of(n))),
+            ),
             Self::Store(remote) => Self::Store(remote.join(name)),
         }
     }
 
     /// Names of the files in a folder, sorted, with `/` between their parts. `skip` names folders
-    /// that are left out.
+    /// that are left out. Bytes that are no UTF-8, as names on Linux may have, are written as
+    /// characters that nobody uses; [`Self::join`] makes them bytes again.
     ///
     /// # Errors
     ///
@@ -213,9 +227,7 @@ fn list_folder(
     let cannot_read = || format!("cannot read the folder {}", folder.display());
     for entry in fs::read_dir(folder).with_context(cannot_read)? {
         let path = entry.with_context(cannot_read)?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(anyhow!("{} has a name that is no Unicode", path.display()));
-        };
+        let name = text_of(path.file_name().unwrap_or_default());
         // Hidden files are no photos: previews, rubbish bins, our own temporary files.
         if name.starts_with('.') {
             continue;
@@ -234,9 +246,76 @@ fn list_folder(
     Ok(())
 }
 
+/// The first of 256 characters for private use that stand for bytes which are no UTF-8.
+#[cfg(unix)]
+const FIRST_BYTE: u32 = 0x10_FE00;
+
+/// A name as text, without loss.
+#[cfg(unix)]
+fn text_of(name: &OsStr) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let byte = |byte: &u8| char::from_u32(FIRST_BYTE + u32::from(*byte)).unwrap_or_default();
+    let mut text = String::new();
+    for chunk in name.as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if (FIRST_BYTE..FIRST_BYTE + 256).contains(&c.into()) {
+                // So that it does not become a byte.
+                text.extend(c.encode_utf8(&mut [0; 4]).as_bytes().iter().map(byte));
+            } else {
+                text.push(c);
+            }
+        }
+        text.extend(chunk.invalid().iter().map(byte));
+    }
+    text
+}
+
+/// The name that [`text_of`] wrote as text.
+#[cfg(unix)]
+fn os_name_of(text: &str) -> OsString {
+    use std::os::unix::ffi::OsStringExt;
+    let mut bytes = Vec::new();
+    for c in text.chars() {
+        match u32::from(c).checked_sub(FIRST_BYTE).map(u8::try_from) {
+            Some(Ok(byte)) => bytes.push(byte),
+            _ => bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+#[cfg(not(unix))]
+fn text_of(name: &OsStr) -> String {
+    name.to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn os_name_of(text: &str) -> OsString {
+    text.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_utf8_pass_through_text() {
+        use std::os::unix::ffi::OsStringExt;
+        for name in [
+            &b"caf\xE9.jpg"[..],
+            b"plain.jpg",
+            "\u{10FEE9}.jpg".as_bytes(),
+            b"\xFF\xC3\xA9\xC3",
+        ] {
+            let name = OsString::from_vec(name.to_vec());
+            assert_eq!(os_name_of(&text_of(&name)), name);
+        }
+        assert_ne!(
+            text_of(OsStr::new("\u{10FEE9}")),
+            text_of(&OsString::from_vec(vec![0xE9]))
+        );
+    }
 
     #[test]
     fn urls_paths_and_extensions_are_told_apart() {

@@ -10,6 +10,7 @@ mod interrupt;
 mod job;
 mod location;
 mod mask_file;
+mod mask_names;
 mod method;
 mod output;
 mod photo;

@@ -1,13 +1,14 @@
 //! Where the hole is: a mask file, a folder of them, the photo's own transparency, or shapes.
 
-use crate::location::{Location, extension};
+use crate::location::Location;
+use crate::mask_names::{MaskNames, stem};
 use crate::photo::about;
 use crate::terminal::UsageError;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use inpaint_core::{Mask, Rect};
 use inpaint_photo::{Hole, Limits, MaskOptions, Photo, PhotoError, Shape, alpha_mask};
-use std::collections::HashSet;
+use std::ffi::OsString;
 use std::str::FromStr;
 
 /// Options that say where the hole is.
@@ -18,7 +19,7 @@ pub struct MaskArgs {
     /// Mask: a picture of the photo's size; white is filled, black is kept. `alpha` takes the
     /// photo's own transparent area. For a folder of photos, one mask for all or a folder of masks
     #[arg(short, long, value_name = "FILE|alpha", group = "holes")]
-    mask: Option<String>,
+    mask: Option<OsString>,
     /// Fill the black parts of the mask and keep the white ones
     #[arg(long, requires = "mask")]
     invert_mask: bool,
@@ -63,7 +64,7 @@ enum Source {
     /// A mask for each photo, by its name.
     Folder {
         folder: Location,
-        names: HashSet<String>,
+        names: MaskNames,
     },
 }
 
@@ -78,7 +79,7 @@ impl MaskArgs {
             None if self.mask.is_some() => Source::Alpha,
             None => Source::None,
             Some(folder) if folder.is_folder()? => Source::Folder {
-                names: folder.list(true, &[])?.into_iter().collect(),
+                names: MaskNames::new(folder.list(true, &[])?),
                 folder,
             },
             Some(file) => Source::File {
@@ -98,6 +99,7 @@ impl MaskArgs {
         self.open()?
             .of_one_photo()?
             .hole("the photo", photo, limits)
+            .map(|(hole, _)| hole)
     }
 
     /// The file or folder that the masks are in, if they are in one.
@@ -107,10 +109,14 @@ impl MaskArgs {
     /// If it is a URL that cannot be used.
     pub fn location(&self) -> Result<Option<Location>> {
         match self.mask.as_deref() {
-            None | Some("alpha") => Ok(None),
+            None => Ok(None),
+            Some(mask) if mask == "alpha" => Ok(None),
             Some(mask) => match Location::parse(mask) {
                 Ok(location) => Ok(Some(location)),
-                Err(reason) => Err(UsageError(format!("--mask {mask}: {reason}")).into()),
+                Err(reason) => {
+                    let mask = mask.display();
+                    Err(UsageError(format!("--mask {mask}: {reason}")).into())
+                }
             },
         }
     }
@@ -148,12 +154,18 @@ impl Masks<'_> {
         }
     }
 
-    /// The hole of a photo. `name` is the photo's name below its folder.
+    /// The hole of a photo, and how its mask was understood if that has to be said. `name` is the
+    /// photo's name below its folder.
     ///
     /// # Errors
     ///
     /// If there is no mask, or it cannot be used for this photo.
-    pub fn hole(&self, name: &str, photo: &Photo, limits: &Limits) -> Result<Hole> {
+    pub fn hole(
+        &self,
+        name: &str,
+        photo: &Photo,
+        limits: &Limits,
+    ) -> Result<(Hole, Option<String>)> {
         let options = MaskOptions {
             invert: self.args.invert_mask,
             threshold: self.args.mask_threshold,
@@ -171,15 +183,18 @@ impl Masks<'_> {
                     _ => named,
                 }
             };
-            options.mask(bytes, photo, limits).map_err(named)
+            options.noted_mask(bytes, photo, limits).map_err(named)
         };
         let (width, height) = photo.dimensions();
-        let mut mask = match &self.source {
-            Source::None => Mask::new(width, height),
-            Source::Alpha => alpha_mask(photo, &options).map_err(|error| about(name, &error))?,
+        let (mut mask, note) = match &self.source {
+            Source::None => (Mask::new(width, height), None),
+            Source::Alpha => {
+                let mask = alpha_mask(photo, &options).map_err(|error| about(name, &error))?;
+                (mask, None)
+            }
             Source::File { name, bytes } => read(name, bytes)?,
             Source::Folder { folder, names } => {
-                let Some(found) = find_mask(name, names) else {
+                let Some(found) = names.of(name) else {
                     bail!(
                         "there is no mask for {name} in {folder}; it is looked for as {name}, \
                          {name}.png and {}.png",
@@ -199,46 +214,12 @@ impl Masks<'_> {
                 .map_err(|error| about("the mask", &error))?;
         }
         let hole = options.hole(mask);
-        Ok(match self.source {
+        let hole = match self.source {
             Source::Alpha => hole.as_transparent_area(),
             _ => hole,
-        })
+        };
+        Ok((hole, note.map(|note| note.to_string())))
     }
-}
-
-/// Whether a file is a mask by its name, beside the photo that it is for.
-pub fn is_mask_name(name: &str) -> bool {
-    stem(name).ends_with("_mask")
-}
-
-/// A name without its extension.
-fn stem(name: &str) -> &str {
-    let extension = extension(name);
-    match extension.len() {
-        0 => name,
-        length => &name[..name.len() - length - 1],
-    }
-}
-
-/// The mask of a photo among the names in the masks' folder: the most exact name first, so that
-/// `a.jpg` and `a.png` can have different masks.
-fn find_mask(name: &str, names: &HashSet<String>) -> Option<String> {
-    const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp"];
-    let with = |base: &str| {
-        let candidates = EXTENSIONS.into_iter().map(|e| format!("{base}.{e}"));
-        candidates
-            .into_iter()
-            .find(|candidate| names.contains(candidate))
-    };
-    let stem = stem(name);
-    // Beside its photos a mask cannot have the photo's own name.
-    let is_beside = names.iter().any(|name| is_mask_name(name));
-    let same_name = || names.contains(name).then(|| name.to_owned());
-    with(&format!("{name}_mask"))
-        .or_else(|| with(&format!("{stem}_mask")))
-        .or_else(|| if is_beside { None } else { same_name() })
-        .or_else(|| with(name))
-        .or_else(|| if is_beside { None } else { with(stem) })
 }
 
 fn parse_box(text: &str) -> Result<Rect, String> {
@@ -272,23 +253,6 @@ fn parse_polygon(text: &str) -> Result<Shape, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn found(name: &str, names: &[&str]) -> Option<String> {
-        find_mask(name, &names.iter().map(|&name| name.to_owned()).collect())
-    }
-
-    #[test]
-    fn the_most_exact_name_wins() {
-        let of = |name: &str| Some(name.to_owned());
-        assert_eq!(found("d/a.jpg", &["d/a.png", "a.jpg"]), of("d/a.png"));
-        assert_eq!(found("a.jpg", &["a.png", "a.jpg.png"]), of("a.jpg.png"));
-        assert_eq!(found("a.png", &["a.png", "a.jpg.png"]), of("a.png"));
-        assert_eq!(found("a.jpg", &["b.png"]), None);
-        // Masks among the photos.
-        let beside = ["a.jpg", "a.png", "a_mask.png", "b.jpg", "b.png"];
-        assert_eq!(found("a.jpg", &beside), of("a_mask.png"));
-        assert_eq!(found("b.jpg", &beside), None);
-    }
 
     #[test]
     fn shapes_are_read() {

@@ -318,3 +318,66 @@ fn a_second_interrupt_ends_the_program_at_once() {
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(folder.list(), ["photos"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn names_are_bytes_and_masks_are_found_whatever_their_case() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = Folder::new();
+    for name in ["photos", "masks"] {
+        fs::create_dir(folder.path(name)).unwrap();
+    }
+    let odd = std::ffi::OsString::from_vec(b"caf\xE9.png".to_vec());
+    folder.save("photos/IMG_1.PNG", &picture(40, 30));
+    fs::copy(
+        folder.path("photos/IMG_1.PNG"),
+        folder.path("photos").join(&odd),
+    )
+    .unwrap();
+    folder.save_mask("masks/img_1.bmp", &middle(40, 30));
+    fs::copy(
+        folder.path("masks/img_1.bmp"),
+        folder.path("masks").join(&odd),
+    )
+    .unwrap();
+    folder.succeeds(&format!("{RUN} --mask masks"));
+    for name in ["IMG_1.PNG".into(), odd] {
+        assert!(folder.path("out").join(&name).exists(), "{name:?}");
+    }
+}
+
+#[test]
+fn several_photos_go_into_a_folder() {
+    let folder = tree();
+    let said =
+        folder.succeeds("inpaint photos/a.jpg photos/c.bmp --mask mask.png --method telea -o out");
+    assert!(said.contains("2 written"), "{said}");
+    assert_eq!(files(&folder, "out"), set(&["out/a.jpg", "out/c.bmp"]));
+    for (photos, words) in [
+        (
+            "photos/a.png photos/below/a.png -o out",
+            "would have one result",
+        ),
+        (
+            "photos/a.jpg photos/c.bmp -o out.png",
+            "several photos need a folder",
+        ),
+        (
+            "photos/a.jpg photos/c.bmp -o photos",
+            "would be written over",
+        ),
+        (
+            "photos photos/c.bmp -o out",
+            "one folder, or several photos",
+        ),
+    ] {
+        folder.fails(&format!("inpaint {photos} --mask mask.png"), 2, &[words]);
+    }
+    // One that cannot be read is no reason to leave the others out.
+    folder.write("bad.png", b"no picture");
+    let run = "inpaint bad.png photos/c.bmp --mask mask.png --method telea -o some";
+    let assert = folder.tmad(run).assert().code(1);
+    let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("bad.png"), "{said}");
+    assert_eq!(files(&folder, "some"), set(&["some/c.bmp"]));
+}

@@ -157,3 +157,27 @@ fn a_mask_of_another_size_can_be_stretched() {
     assert_known_equal(&before, &after, &mask.dilated(2));
     assert!(hole_changed(&before, &after, &mask));
 }
+
+#[test]
+fn what_a_soft_eraser_leaves_is_said_and_jpeg_shows_the_background() {
+    let folder = Folder::new();
+    let soft = RgbaImage::from_fn(40, 30, |x, y| {
+        let distance = x.abs_diff(20).max(y.abs_diff(15));
+        let alpha = (distance.saturating_sub(4) * 40).min(255) as u8;
+        Rgba([x as u8 * 5, 120, 60, alpha])
+    });
+    soft.save(folder.path("photo.png")).unwrap();
+    let said = folder.succeeds("inpaint photo.png --mask alpha --method telea -o out.png");
+    assert!(said.contains("still half transparent"), "{said}");
+    let all = "inpaint photo.png --mask alpha --mask-threshold 1 --method telea -o out.png";
+    assert!(!folder.succeeds(all).contains("half transparent"));
+    let flat = "inpaint photo.png --box 1,1,4,4 --method telea --background 0000ff -o out.jpg";
+    folder.succeeds(flat);
+    let [r, g, b] = folder.open("out.jpg").to_rgb8().get_pixel(20, 15).0;
+    assert!(r < 60 && g < 60 && b > 200, "{r} {g} {b}");
+    folder.fails(
+        "inpaint photo.png --mask alpha --background white -o out.jpg",
+        2,
+        &["six"],
+    );
+}

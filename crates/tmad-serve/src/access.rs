@@ -54,7 +54,8 @@ impl Access {
         }
         Err(Problem::new(
             Code::ForbiddenHost,
-            "this service is for this machine; open it as http://localhost or 127.0.0.1",
+            "this service is for this machine; open it as http://localhost or 127.0.0.1. To serve \
+             it under another name, behind a proxy or not, start it with a token (TMAD_TOKEN)",
         ))
     }
 

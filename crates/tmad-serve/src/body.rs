@@ -138,8 +138,21 @@ fn is_malformed(error: &axum::Error) -> bool {
 
 /// The refusal of a body.
 pub(crate) fn too_large(limits: &Limits) -> Problem {
-    let detail = format!("a body may have {} bytes at most", limits.body_bytes);
+    let detail = format!(
+        "a request may have {} at most; whoever runs the service can raise that (--max-body-mib)",
+        binary_size(limits.body_bytes)
+    );
     Problem::new(Code::TooLarge, detail)
+}
+
+/// Bytes in words.
+fn binary_size(bytes: usize) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..0x10_0000 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ if bytes.is_multiple_of(0x10_0000) => format!("{} MiB", bytes >> 20),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
 }
 
 /// After a refusal: reads and forgets what comes soon, unless the client waits to be asked for it.

@@ -62,7 +62,7 @@ pub(crate) fn run(
 
     let start = Instant::now();
     let method = submission.model.name().to_owned();
-    let product = fill(&submission, &photo, guess, hole.mask(), control)?;
+    let product = fill(&submission, &mut photo, guess, &hole, control)?;
     timing.inpaint = start.elapsed();
     control.check_cancelled().map_err(method_problem)?;
 
@@ -70,7 +70,7 @@ pub(crate) fn run(
     control.report(1.0, "encoding");
     let options = &submission.options;
     let (content_type, body) = match product {
-        Product::Filled(completed) => {
+        Product::Filled => {
             let format = options.format.map_or(photo.format(), ImageFormat::from);
             if hole.mask().is_empty() && format == photo.format() && !options.strip {
                 // Nothing to fill: byte by byte, so that a JPEG loses nothing.
@@ -79,10 +79,10 @@ pub(crate) fn run(
                     submission.image.to_vec(),
                 )
             } else {
-                (photo.fill_hole(&completed, &hole)).map_err(method_problem)?;
                 let encode_options = EncodeOptions {
                     jpeg_quality: options.jpeg_quality,
                     strip: options.strip,
+                    ..EncodeOptions::default()
                 };
                 let encoded = (photo.encode(Some(format), &encode_options))
                     .map_err(|error| photo_problem("the result", &error))?;
@@ -128,30 +128,33 @@ fn photo_problem(what: &str, error: &PhotoError) -> Problem {
 }
 
 enum Product {
-    Filled(RgbImage),
+    /// The photo itself.
+    Filled,
     Explained(Explanation),
 }
 
 fn fill(
     submission: &Submission,
-    photo: &Photo,
+    photo: &mut Photo,
     guess: Option<Photo>,
-    mask: &Mask,
+    hole: &Hole,
     control: &Control,
 ) -> Result<Product, Problem> {
-    let rgb = &photo.to_rgb();
     let texture = submission.model.as_texture();
     match (submission.operation, texture, guess) {
         (Operation::Inpaint, ..) => {
             let method = submission.model.as_inpainter();
-            method.inpaint(rgb, mask, control).map(Product::Filled)
+            photo
+                .complete(hole, |image, mask| method.inpaint(image, mask, control))
+                .map(|()| Product::Filled)
         }
         (Operation::Refine, Some(method), Some(guess)) => method
-            .refine(rgb, &guess.to_rgb(), mask, control)
-            .map(Product::Filled),
-        (Operation::Explain, Some(method), _) => {
-            method.explain(rgb, mask, control).map(Product::Explained)
-        }
+            .refine(&photo.to_rgb(), &guess.to_rgb(), hole.mask(), control)
+            .and_then(|refined| photo.fill_hole(&refined, hole))
+            .map(|()| Product::Filled),
+        (Operation::Explain, Some(method), _) => method
+            .explain(&photo.to_rgb(), hole.mask(), control)
+            .map(Product::Explained),
         (Operation::Refine | Operation::Explain, ..) => {
             return Err(Problem::new(
                 Code::Internal,

@@ -10,19 +10,32 @@ mod webp;
 use crate::metadata::{Metadata, swaps_sides};
 use crate::png_chunks::PngChunk;
 use crate::{Photo, PhotoError, Warning, content_type, xmp};
-use image::{ColorType, DynamicImage, ImageFormat};
+use image::{ColorType, DynamicImage, ImageFormat, Rgba};
 use std::borrow::Cow;
 
 pub(crate) use jpeg_blocks::in_one_scan;
 
 /// How a photo is encoded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeOptions {
     /// Quality of JPEG output, 1 to 100. If not given, that of the photo where it is JPEG itself,
     /// 95 otherwise.
     pub jpeg_quality: Option<u8>,
+    /// Colour under transparent parts where the format holds no transparency.
+    pub background: [u8; 3],
     /// Leaves out EXIF, XMP, colour profile, density, captions and comments.
     pub strip: bool,
+}
+
+impl Default for EncodeOptions {
+    /// The photo's own quality, on white, with everything that belongs to it.
+    fn default() -> Self {
+        Self {
+            jpeg_quality: None,
+            background: [u8::MAX; 3],
+            strip: false,
+        }
+    }
 }
 
 /// An encoded picture.
@@ -57,7 +70,12 @@ impl Photo {
         let format = format.unwrap_or(self.format());
         check_size(self.dimensions(), format)?;
         let mut warnings = self.warnings().to_vec();
-        let pixels = fit_to_format(self.pixels(), format, &mut warnings);
+        let flattened = flattened(self, format, options.background);
+        if flattened.is_some() {
+            warnings.push(Warning::AlphaDropped);
+        }
+        let pixels = flattened.as_ref().unwrap_or(self.pixels());
+        let pixels = fit_to_format(pixels, format, &mut warnings);
         let stripped = Metadata {
             // No word about the picture, but what its samples are.
             is_alpha_associated: self.metadata.is_alpha_associated,
@@ -95,6 +113,9 @@ impl Photo {
         }
         if format != ImageFormat::Jpeg && !metadata.app_segments.is_empty() {
             dropped("segments of the camera's own are");
+        }
+        if format != ImageFormat::Tiff && !metadata.tiff_fields.is_empty() {
+            dropped("TIFF's own tags, such as GeoTIFF's, are");
         }
         if format != ImageFormat::Png && metadata.png_chunks.iter().any(PngChunk::is_text) {
             dropped("PNG texts are");
@@ -172,15 +193,18 @@ fn fit_to_format<'a>(
     // Its encoder knows grey without alpha only.
     let is_colour_only = alpha && format == ImageFormat::Bmp;
     let grey = !color.has_color() && !is_colour_only;
-    if color.has_alpha() && !alpha && !is_opaque(pixels) {
-        warnings.push(Warning::AlphaDropped);
-    }
     if bits < bits_per_sample(color) {
         warnings.push(Warning::BitsReduced {
             from: bits_per_sample(color),
             to: bits,
             format,
         });
+    }
+    if bits < 32
+        && let Some(samples) = float_samples(pixels)
+        && samples.iter().any(|sample| !(0.0..=1.0).contains(sample))
+    {
+        warnings.push(Warning::Clipped { format });
     }
     let is_fitting = (bits, grey, alpha)
         == (
@@ -206,6 +230,34 @@ fn fit_to_format<'a>(
     Cow::Owned(fitting)
 }
 
+/// The picture over a background if the format does not hold what is transparent.
+fn flattened(photo: &Photo, format: ImageFormat, background: [u8; 3]) -> Option<DynamicImage> {
+    let pixels = photo.pixels();
+    if format != ImageFormat::Jpeg || is_opaque(pixels) {
+        return None;
+    }
+    let is_grey = !pixels.color().has_color() && background == [background[0]; 3];
+    let mut pixels = pixels.to_rgba8();
+    for Rgba([colour @ .., alpha]) in pixels.pixels_mut() {
+        let alpha = u32::from(*alpha);
+        for (sample, under) in colour.iter_mut().zip(background) {
+            // Colours that are multiplied already are smaller than alpha.
+            let over = if photo.metadata.is_alpha_associated {
+                u32::from(*sample).min(alpha) * 255
+            } else {
+                u32::from(*sample) * alpha
+            };
+            *sample = ((over + u32::from(under) * (255 - alpha) + 127) / 255) as u8;
+        }
+    }
+    let pixels = DynamicImage::ImageRgba8(pixels);
+    Some(if is_grey {
+        DynamicImage::ImageLuma8(pixels.to_luma8())
+    } else {
+        DynamicImage::ImageRgb8(pixels.to_rgb8())
+    })
+}
+
 /// Whether alpha hides nothing anywhere.
 fn is_opaque(pixels: &DynamicImage) -> bool {
     match pixels {
@@ -215,6 +267,15 @@ fn is_opaque(pixels: &DynamicImage) -> bool {
         DynamicImage::ImageRgba16(pixels) => pixels.pixels().all(|p| p.0[3] == u16::MAX),
         DynamicImage::ImageRgba32F(pixels) => pixels.pixels().all(|p| p.0[3] >= 1.0),
         other => !other.color().has_alpha(),
+    }
+}
+
+/// The samples of a picture of floating-point numbers.
+pub(crate) fn float_samples(pixels: &DynamicImage) -> Option<&[f32]> {
+    match pixels {
+        DynamicImage::ImageRgb32F(pixels) => Some(pixels),
+        DynamicImage::ImageRgba32F(pixels) => Some(pixels),
+        _ => None,
     }
 }
 

@@ -104,6 +104,7 @@ impl Writer<'_> {
         }
         let directory = image.encoder();
         write_fields(directory, &directories.main)?;
+        write_fields(directory, &metadata.tiff_fields)?;
         // Said, because not every reader knows what is meant where nothing is.
         directory.write_tag(Tag::Orientation, 1u16)?;
         for (tag, offset) in pointers {

@@ -11,6 +11,7 @@ mod maker_note;
 mod previews;
 
 use crate::metadata::{Density, DensityUnit};
+use crate::pictures;
 use block::{Block, Entry, POINTER, size_of_kind};
 use image::metadata::Orientation;
 pub(crate) use previews::remove_previews;
@@ -41,6 +42,20 @@ const DESCRIPTIVE: [u16; 18] = [
     0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749,
     0x8298, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
 ];
+
+/// Tags of TIFF files alone that are kept: names of document and page, the place on the page,
+/// colours of the samples, and the smallest and largest sample.
+const OF_TIFF: [u16; 10] = [
+    0x010D, 0x0118, 0x0119, 0x011D, 0x011E, 0x011F, 0x013E, 0x013F, 0x0154, 0x0155,
+];
+/// Where a picture lies on earth: scale, tie points, matrices, and keys with their values.
+pub(crate) const GEOGRAPHIC: [u16; 7] = [33550, 33920, 33922, 34264, 34735, 34736, 34737];
+/// Private tags from here on.
+const PRIVATE: u16 = 32768;
+/// Private tags that have a place of their own: IPTC, Photoshop, Exif, profile, GPS.
+const PLACED: [u16; 5] = [33723, 34377, tag::EXIF, 34675, tag::GPS];
+/// Longest private value that is kept without being understood.
+const MAX_PRIVATE: usize = 1 << 16;
 
 /// Makes an Exif block say that its picture is to be turned by `orientation`, and exchanges width
 /// and height if the picture's sides changed places.
@@ -118,6 +133,11 @@ pub(crate) struct Directories {
     pub main: Vec<Field>,
     pub photo: Vec<Field>,
     pub gps: Vec<Field>,
+    /// What only TIFF files have: where the picture lies on earth, what its values mean, and
+    /// private tags.
+    pub own: Vec<Field>,
+    /// Private tags that are not kept.
+    pub lost: Vec<u16>,
     /// There is a further picture.
     pub has_next: bool,
 }
@@ -146,7 +166,34 @@ impl Directories {
         };
         let photo = block.sub_directory(&entries, tag::EXIF);
         let gps = block.sub_directory(&entries, tag::GPS);
+        let is_private = |entry: &&Entry| {
+            let tag = entry.tag;
+            tag >= PRIVATE
+                && ![&PLACED[..], &GEOGRAPHIC, &DESCRIPTIVE]
+                    .concat()
+                    .contains(&tag)
+        };
+        // A single number of 32 bits may be a place in the file, which will be another one.
+        let may_point = |entry: &Entry| matches!(entry.kind, 4 | 9 | POINTER);
+        let is_kept = |entry: &Entry| {
+            let value = &bytes[entry.value.clone()];
+            value.len() <= MAX_PRIVATE && !may_point(entry) && !pictures::is_any(value)
+        };
+        let private: Vec<&Entry> = entries.iter().filter(is_private).collect();
+        let kept: Vec<u16> = private
+            .iter()
+            .filter(|e| is_kept(e))
+            .map(|e| e.tag)
+            .collect();
+        let lost = private
+            .iter()
+            .map(|entry| entry.tag)
+            .filter(|tag| !kept.contains(tag));
+        let is_own =
+            |tag| OF_TIFF.contains(&tag) || GEOGRAPHIC.contains(&tag) || kept.contains(&tag);
         Some(Self {
+            own: fields(&entries, &is_own),
+            lost: lost.collect(),
             main: fields(&entries, &|tag| DESCRIPTIVE.contains(&tag)),
             photo: fields(&photo, &|tag| tag != tag::INTEROPERABILITY),
             gps: fields(&gps, &|_| true),
@@ -264,7 +311,7 @@ mod tests {
                 field(tag::PIXEL_Y_DIMENSION, 4, &y),
             ],
             gps: vec![field(0, 1, &[2, 3, 0, 0])],
-            has_next: false,
+            ..Directories::default()
         }
     }
 

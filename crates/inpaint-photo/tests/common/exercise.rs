@@ -2,8 +2,12 @@
 //! damaged files share it.
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use inpaint_core::{Mask, Rect};
-use inpaint_photo::{EncodeOptions, Hole, Limits, MaskOptions, Photo, alpha_mask, read_mask};
+use inpaint_core::{InpaintError, Mask, Rect};
+use inpaint_photo::{
+    EncodeOptions, Hole, Limits, MaskOptions, Photo, PhotoError, alpha_mask, read_mask,
+};
+
+const COLOUR: Rgb<u8> = Rgb([200, 60, 30]);
 
 /// Decodes `file` as a photo and as its own mask, fills a hole, and encodes it. `choice` selects
 /// hole, format and options. Returns whether it was a picture.
@@ -43,7 +47,11 @@ pub fn exercise(choice: u16, file: &[u8]) -> bool {
         height: 1 + u32::from(choice % 23),
     };
     let hole = match choice >> 5 & 3 {
-        0 => read_mask(file, &options, &photo, &limits).expect("a mask of the photo's size"),
+        0 => match read_mask(file, &options, &photo, &limits) {
+            Ok(hole) => hole,
+            Err(PhotoError::MaskIsPhoto) => Hole::from(Mask::new(width, height)),
+            Err(error) => panic!("a mask of the photo's size {error}"),
+        },
         1 => match alpha_mask(&photo, &options) {
             Ok(mask) => options.hole(mask).as_transparent_area(),
             Err(_) => Hole::from(Mask::new(width, height)),
@@ -51,14 +59,22 @@ pub fn exercise(choice: u16, file: &[u8]) -> bool {
         _ => options.hole(Mask::rectangle(width, height, rect)),
     };
     let before = photo.pixels().clone();
-    let red = RgbImage::from_pixel(width, height, Rgb([200, 60, 30]));
-    photo.fill_hole(&red, &hole).expect("all have one size");
+    let red = RgbImage::from_pixel(width, height, COLOUR);
+    if choice >> 13 & 1 == 0 {
+        photo.fill_hole(&red, &hole).expect("all have one size");
+    } else {
+        let fill = |image: &RgbImage, _: &Mask| {
+            Ok::<_, InpaintError>(RgbImage::from_pixel(image.width(), image.height(), COLOUR))
+        };
+        photo.complete(&hole, fill).expect("all have one size");
+    }
     assert_known_equal(&before, photo.pixels(), hole.mask());
 
     let format = FORMATS[usize::from(choice >> 7) % FORMATS.len()];
     let options = EncodeOptions {
         jpeg_quality: (choice >> 10 & 3 == 3).then_some(70),
         strip: choice >> 12 & 1 != 0,
+        ..EncodeOptions::default()
     };
     match photo.encode(format, &options) {
         Ok(encoded) => {

@@ -1,7 +1,7 @@
 //! `tmad inpaint`: a picture and a mask in, the picture with its hole filled out; or a folder of
 //! them.
 
-use crate::commands::inpaint_folder::{self, FolderArgs};
+use crate::commands::inpaint_folder::{self, FolderArgs, Items};
 use crate::interrupt;
 use crate::job::{Engine, Filled, Job};
 use crate::location::Location;
@@ -13,6 +13,7 @@ use clap::Args;
 use inpaint_core::Control;
 use inpaint_photo::{EncodeOptions, ImageFormat, Limits, WRITABLE, format_of_extension};
 use serde_json::json;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,27 +25,29 @@ Examples:
   tmad inpaint photo.jpg --box 1200,800,300,450 --feather 4 -o out.jpg
   tmad inpaint cutout.png --mask alpha -o whole.png
   tmad inpaint scan.tif -m scratches.png --grow 3 -o scan-clean.tif
+  tmad inpaint a.jpg b.jpg -m masks -o clean
   tmad inpaint photos -m watermark.png -o clean --recursive --skip-existing
 
 White in the mask is filled, black is kept. The mask has the photo's size as people see it: an \
 EXIF rotation is applied to the photo before. Outside the hole nothing changes, not even \
 the last bit, if the output is PNG, TIFF, WebP (written without loss) or BMP of the same depth.
 
-A folder's photos are written under the same names, in the same formats. Object stores (s3://, \
+Several photos, or a folder's, are written under the same names, in the same formats. Object stores (s3://, \
 gs://, az://) take the place of files and folders in builds with the feature `object-store`.";
 
 /// Options of `tmad inpaint`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct InpaintArgs {
-    /// Picture with a part to replace (JPEG, PNG, WebP, TIFF, BMP), or a folder of them
-    photo: String,
+    /// Picture with a part to replace (JPEG, PNG, WebP, TIFF, BMP), several, or a folder of them
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<OsString>,
     #[command(flatten)]
     mask: MaskArgs,
-    /// Where the result goes; its extension is the format. May be the photo itself. For a folder
-    /// of photos, another folder
+    /// Where the result goes; its extension is the format. May be the photo itself. For several
+    /// photos a folder, for a folder of photos another one
     #[arg(short, long, value_name = "FILE")]
-    output: String,
+    output: OsString,
     /// What fills the hole
     #[arg(long, value_enum, default_value_t = Method::Tmad)]
     method: Method,
@@ -56,6 +59,10 @@ pub struct InpaintArgs {
     /// Quality of JPEG output; if not given, that of a JPEG photo itself, and 95 for others
     #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
     jpeg_quality: Option<u8>,
+    /// Colour under transparent parts where the output format holds none (JPEG): red, green and
+    /// blue in hexadecimal digits
+    #[arg(long, value_name = "RRGGBB", default_value = "ffffff", value_parser = parse_colour)]
+    background: Colour,
     /// Leave out EXIF, XMP, colour profile, density, captions and comments
     #[arg(long)]
     strip: bool,
@@ -75,45 +82,68 @@ pub struct InpaintArgs {
 ///
 /// If anything cannot be read, filled or written; then the output file is as it was before.
 pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
-    let location = |name: &str, argument: &str| {
-        let usage = |reason| UsageError(format!("{name} {argument}: {reason}"));
+    let location = |name: &str, argument: &OsStr| {
+        let usage = |reason| UsageError(format!("{name} {}: {reason}", argument.display()));
         Location::parse(argument).map_err(usage)
     };
-    let photo = location("the photo", &args.photo)?;
     let output = location("--output", &args.output)?;
-    let is_folder = photo.is_folder()?;
-    if !is_folder {
-        args.folder.refuse(&args.photo)?;
-    } else if !args.folder.is_batch() && output_format(&output).is_ok() {
-        let message = format!(
-            "{photo} is a folder; give a picture file, or a folder for the results with --output"
-        );
-        return Err(UsageError(message).into());
+    let mut photos = Vec::new();
+    for photo in &args.photos {
+        photos.push(location("the photo", photo)?);
     }
-    // What is wrong with the photo itself is said first.
-    let file = match is_folder {
-        true => None,
-        false => Some(photo.read()?),
-    };
-    let format = match is_folder {
-        true => None,
-        false => Some(check_output(&output)?),
+    let num_folders = photos.iter().map(Location::is_folder);
+    let num_folders = num_folders
+        .collect::<Result<Vec<bool>>>()?
+        .into_iter()
+        .filter(|&f| f)
+        .count();
+    let what = match (&photos[..], num_folders) {
+        ([photo], 0) => {
+            args.folder.refuse(&photo.to_string())?;
+            // What is wrong with the photo itself is said first.
+            let file = photo.read()?;
+            What::One(photo, file, check_output(&output)?)
+        }
+        ([folder], _) => {
+            if !args.folder.is_batch() && output_format(&output).is_ok() {
+                let message = format!(
+                    "{folder} is a folder; give a picture file, or a folder for the results with \
+                     --output"
+                );
+                return Err(UsageError(message).into());
+            }
+            What::Folder(folder)
+        }
+        (several, 0) => {
+            args.folder.refuse("a list of photos")?;
+            if output_format(&output).is_ok() && !output.is_folder()? {
+                let message = format!("{output} is one file; several photos need a folder");
+                return Err(UsageError(message).into());
+            }
+            What::Several(several)
+        }
+        _ => {
+            let message = "give one folder, or several photos".to_owned();
+            return Err(UsageError(message).into());
+        }
     };
     let report = Report {
         json: args.json,
-        names_photos: is_folder,
+        names_photos: !matches!(what, What::One(..)),
         terminal,
     };
-    if !is_folder && args.folder.skips_existing() && output.exists()? {
+    if let What::One(photo, ..) = what
+        && args.folder.skips_existing()
+        && output.exists()?
+    {
         terminal.note(format_args!("{output} is there already; left alone"));
         report.skipped(&photo.to_string(), &output.to_string());
         return Ok(());
     }
     let masks = args.mask.open()?;
-    let masks = if is_folder {
-        masks
-    } else {
-        masks.of_one_photo()?
+    let masks = match what {
+        What::One(..) => masks.of_one_photo()?,
+        _ => masks,
     };
     let job = Job {
         engine: Engine::new(&args.engine, args.method),
@@ -122,26 +152,53 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
         limits: Limits::megapixels(args.max_megapixels),
         options: EncodeOptions {
             jpeg_quality: args.jpeg_quality,
+            background: args.background.0,
             strip: args.strip,
         },
     };
     args.engine.prepare()?;
     let stop = interrupt::stop_flag();
-    match file {
-        None => {
-            let control = Control::with_seed(args.seed).with_cancel_flag(Arc::clone(&stop));
-            inpaint_folder::run(
-                &args.folder,
+    let control = || Control::with_seed(args.seed).with_cancel_flag(Arc::clone(&stop));
+    let many =
+        |items: Items| inpaint_folder::run(&args.folder, &job, &items, &control(), &stop, &report);
+    match what {
+        What::One(photo, file, format) => {
+            let output = (&output, Some(format));
+            one(
+                args,
                 &job,
-                &photo,
-                &output,
-                &control,
-                &stop,
+                (photo, file),
+                output,
+                Arc::clone(&stop),
                 &report,
             )
         }
-        Some(file) => one(args, &job, (&photo, file), (&output, format), stop, &report),
+        What::Folder(folder) => many(Items::of_folder(&args.folder, &job, folder, &output)?),
+        What::Several(photos) => many(Items::listed(photos, &output)?),
     }
+}
+
+/// What there is to fill.
+enum What<'a> {
+    /// A photo, its file, and the format of the result.
+    One(&'a Location, Vec<u8>, ImageFormat),
+    Several(&'a [Location]),
+    Folder(&'a Location),
+}
+
+/// Red, green and blue.
+#[derive(Debug, Clone, Copy)]
+struct Colour([u8; 3]);
+
+fn parse_colour(text: &str) -> Result<Colour, String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    let number = u32::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| digits.len() == 6);
+    let [_, r, g, b] = number
+        .ok_or("give six hexadecimal digits, as in ffffff for white")?
+        .to_be_bytes();
+    Ok(Colour([r, g, b]))
 }
 
 /// Fills one picture.

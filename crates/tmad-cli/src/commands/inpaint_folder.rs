@@ -4,7 +4,7 @@ use crate::commands::inpaint::Report;
 use crate::interrupt::Interrupted;
 use crate::job::{Filled, Job};
 use crate::location::{Location, extension};
-use crate::mask_file::is_mask_name;
+use crate::mask_names::is_mask_name;
 use crate::shard::Shard;
 use crate::terminal::{Terminal, UsageError};
 use anyhow::{Result, bail};
@@ -81,51 +81,119 @@ struct Tally {
     failures: Mutex<Vec<(String, anyhow::Error)>>,
 }
 
-/// Fills all pictures of a folder.
+/// A photo and where its result goes.
+struct Item {
+    /// Below the folder; finds the mask.
+    name: String,
+    photo: Location,
+    result: Location,
+}
+
+/// The pictures of a run.
+pub struct Items {
+    items: Vec<Item>,
+    /// Of all shards.
+    num_all: usize,
+}
+
+impl Items {
+    /// All pictures of a folder, or this run's shard of them.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read, or holds no picture.
+    pub fn of_folder(
+        args: &FolderArgs,
+        job: &Job,
+        photos: &Location,
+        results: &Location,
+    ) -> Result<Self> {
+        results.check_result_folder(photos)?;
+        let masks = job.mask_args.location()?;
+        let skip: Vec<&Location> = [Some(results), masks.as_ref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let mut names = photos.list(args.recursive, &skip)?;
+        names.retain(|name| PICTURES.contains(&extension(name).to_ascii_lowercase().as_str()));
+        // Masks may lie beside their photos.
+        if job.masks.is_folder() {
+            names.retain(|name| !is_mask_name(name));
+        }
+        if names.is_empty() {
+            let hint = if args.recursive {
+                ""
+            } else {
+                "; --recursive looks into the folders below"
+            };
+            bail!("there are no photos in {photos}{hint}");
+        }
+        let num_all = names.len();
+        if let Some(shard) = args.shard {
+            names.retain(|name| shard.holds(name));
+        }
+        let item = |name: String| Item {
+            photo: photos.join(&name),
+            result: results.join(&name),
+            name,
+        };
+        Ok(Self {
+            items: names.into_iter().map(item).collect(),
+            num_all,
+        })
+    }
+
+    /// These photos.
+    ///
+    /// # Errors
+    ///
+    /// If two of them have one name, or a result would take a photo's place.
+    pub fn listed(photos: &[Location], results: &Location) -> Result<Self> {
+        let mut items: Vec<Item> = Vec::new();
+        for photo in photos {
+            let name = photo.name();
+            if let Some(other) = items.iter().find(|item| item.name == name) {
+                let other = &other.photo;
+                let message = format!("{other} and {photo} would have one result; rename one");
+                return Err(UsageError(message).into());
+            }
+            let result = results.join(&name);
+            if result.to_string() == photo.to_string() {
+                let message = format!("{photo} would be written over; give another folder");
+                return Err(UsageError(message).into());
+            }
+            let photo = photo.clone();
+            items.push(Item {
+                name,
+                photo,
+                result,
+            });
+        }
+        let num_all = items.len();
+        Ok(Self { items, num_all })
+    }
+}
+
+/// Fills many pictures.
 ///
 /// # Errors
 ///
-/// If the folder cannot be read, a picture fails, or the user interrupts.
+/// If a picture fails, or the user interrupts.
 pub fn run(
     args: &FolderArgs,
     job: &Job,
-    photos: &Location,
-    results: &Location,
+    Items { items, num_all }: &Items,
     control: &Control,
     stop: &AtomicBool,
     report: &Report,
 ) -> Result<()> {
-    results.check_result_folder(photos)?;
-    let masks = job.mask_args.location()?;
-    let skip: Vec<&Location> = [Some(results), masks.as_ref()]
-        .into_iter()
-        .flatten()
-        .collect();
-    let mut names = photos.list(args.recursive, &skip)?;
-    names.retain(|name| PICTURES.contains(&extension(name).to_ascii_lowercase().as_str()));
-    // Masks may lie beside their photos.
-    if job.masks.is_folder() {
-        names.retain(|name| !is_mask_name(name));
-    }
-    if names.is_empty() {
-        let hint = if args.recursive {
-            ""
-        } else {
-            "; --recursive looks into the folders below"
-        };
-        bail!("there are no photos in {photos}{hint}");
-    }
-    let num_all = names.len();
-    if let Some(shard) = args.shard {
-        names.retain(|name| shard.holds(name));
-    }
     let num_jobs = args
         .jobs
         .map_or_else(default_jobs, usize::from)
-        .min(names.len());
+        .min(items.len());
     let bar = report
         .terminal
-        .progress_bar(names.len() as u64, "{pos}/{len} {wide_bar} {eta:>4}");
+        .progress_bar(items.len() as u64, "{pos}/{len} {wide_bar} {eta:>4}");
     let start = Instant::now();
     let tally = Tally::default();
     let next = AtomicUsize::new(0);
@@ -133,13 +201,12 @@ pub fn run(
     thread::scope(|scope| {
         for _ in 0..num_jobs {
             scope.spawn(|| {
-                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if stop.load(Ordering::Relaxed) || fail_fast.load(Ordering::Relaxed) {
                         return;
                     }
-                    let (photo, result) = (photos.join(name), results.join(name));
-                    let outcome = one(args, job, name, &photo, &result, control);
-                    let (photo, result) = (photo.to_string(), result.to_string());
+                    let outcome = one(args, job, item, control);
+                    let (photo, result) = (item.photo.to_string(), item.result.to_string());
                     bar.suspend(|| match outcome {
                         Ok(None) => {
                             tally.num_skipped.fetch_add(1, Ordering::Relaxed);
@@ -164,7 +231,7 @@ pub fn run(
         }
     });
     bar.finish_and_clear();
-    summarise(tally, names.len(), num_all, start, stop, report.terminal)
+    summarise(tally, items.len(), *num_all, start, stop, report.terminal)
 }
 
 fn default_jobs() -> usize {
@@ -176,18 +243,16 @@ fn default_jobs() -> usize {
 fn one(
     args: &FolderArgs,
     job: &Job,
-    name: &str,
-    photo: &Location,
-    result: &Location,
+    item: &Item,
     control: &Control,
 ) -> Result<Option<(Filled, std::time::Duration)>> {
     let start = Instant::now();
+    let result = &item.result;
     if args.skip_existing && result.exists()? {
         return Ok(None);
     }
-    let file = photo.read()?;
-    let target = result.to_string();
-    let mut filled = job.run(name, file, &target, None, control)?;
+    let file = item.photo.read()?;
+    let mut filled = job.run(&item.name, file, &result.to_string(), None, control)?;
     control.check_cancelled().map_err(|_| Interrupted)?;
     result.create_parent()?;
     result.write(std::mem::take(&mut filled.bytes))?;
