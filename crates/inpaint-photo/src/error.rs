@@ -215,7 +215,10 @@ pub enum Warning {
     /// Only the first picture of an animation or of several pages is kept.
     FirstPictureOnly,
     /// CMYK samples became RGB.
-    CmykConverted,
+    CmykConverted {
+        /// Whether that was done by the picture's own profile.
+        managed: bool,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -248,7 +251,13 @@ impl fmt::Display for Warning {
             Self::FirstPictureOnly => f.write_str(
                 "the file holds several pictures (pages or frames); only the first is kept",
             ),
-            Self::CmykConverted => f.write_str("the picture is CMYK; the result is RGB"),
+            Self::CmykConverted { managed: true } => f.write_str(
+                "the picture is CMYK; the result is sRGB, converted by the picture's own profile",
+            ),
+            Self::CmykConverted { managed: false } => f.write_str(
+                "the picture is CMYK without a profile that can be used; the result is RGB, and \
+                 its colours are a guess",
+            ),
         }
     }
 }

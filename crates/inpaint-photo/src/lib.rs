@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod cmyk;
 mod coefficients;
 mod complete;
 mod encode;

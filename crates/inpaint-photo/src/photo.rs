@@ -1,5 +1,6 @@
 //! A decoded picture with everything that has to survive.
 
+use crate::cmyk;
 use crate::encode::in_one_scan;
 use crate::fill::fill;
 use crate::format::format_of;
@@ -84,18 +85,14 @@ impl Photo {
         // Metadata that cannot be read must not cost the picture.
         let orientation = (decoder.orientation()).unwrap_or(Orientation::NoTransforms);
         let mut warnings = Vec::new();
-        if decoder.original_color_type() == ExtendedColorType::Cmyk8
-            || decoder.original_color_type() == ExtendedColorType::Cmyk16
-        {
-            warnings.push(Warning::CmykConverted);
-        }
         let jpeg = (format == ImageFormat::Jpeg).then(|| JpegFile {
             header: JpegHeader::parse(bytes),
             bytes: bytes.to_vec(),
         });
-        if (jpeg.as_ref()).is_some_and(|jpeg| jpeg.header.components.len() == 4) {
-            warnings.push(Warning::CmykConverted);
-        }
+        let is_cmyk = match decoder.original_color_type() {
+            ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => true,
+            _ => (jpeg.as_ref()).is_some_and(|jpeg| jpeg.header.components.len() == 4),
+        };
         let mut metadata = Metadata::read(bytes, format, &mut decoder);
         if metadata.is_first_of_several {
             warnings.push(Warning::FirstPictureOnly);
@@ -103,9 +100,20 @@ impl Photo {
         let one_scan = (jpeg.as_ref())
             .filter(|jpeg| jpeg.header.is_split)
             .and_then(|jpeg| in_one_scan(jpeg, stored_size));
-        let mut pixels = match &one_scan {
-            None => DynamicImage::from_decoder(decoder),
-            Some(file) => DynamicImage::from_decoder(open(file, format, limits)?),
+        let file = one_scan.as_deref().unwrap_or(bytes);
+        let by_profile = (metadata.icc.as_deref().filter(|_| is_cmyk))
+            .and_then(|profile| cmyk::to_srgb(file, format, profile, stored_size));
+        if is_cmyk {
+            let managed = by_profile.is_some();
+            warnings.push(Warning::CmykConverted { managed });
+        }
+        let mut pixels = match (by_profile, &one_scan) {
+            (Some((pixels, profile)), _) => {
+                metadata.icc = Some(profile);
+                Ok(pixels)
+            }
+            (None, None) => DynamicImage::from_decoder(decoder),
+            (None, Some(file)) => DynamicImage::from_decoder(open(file, format, limits)?),
         }
         .map_err(|error| PhotoError::decode(bytes, format, error))?;
         pixels.apply_orientation(orientation);
