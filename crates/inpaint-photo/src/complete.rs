@@ -1,7 +1,7 @@
 //! Filling a photo by a method: what the method is given, and what is taken from it.
 
 use crate::levels::{Levels, on_levels};
-use crate::{Hole, Photo};
+use crate::{Hole, Photo, Warning, rim};
 use image::DynamicImage;
 use inpaint_core::{InpaintError, Mask, Rect, RgbImage};
 use std::borrow::Cow;
@@ -15,6 +15,9 @@ impl Photo {
     /// levels that the picture uses, and the hole gets samples without the steps of 8 bits.
     /// Outside the hole nothing changes, as in [`Self::fill_hole`].
     ///
+    /// Where the colour of what is in the hole reaches beyond it, the pixels that it reaches are
+    /// no source either, and [`Warning::TintedRim`] says so.
+    ///
     /// # Errors
     ///
     /// Those of the method, and of [`Self::fill_hole`].
@@ -23,21 +26,31 @@ impl Photo {
         hole: &Hole,
         method: impl FnOnce(&RgbImage, &Mask) -> Result<RgbImage, E>,
     ) -> Result<(), E> {
+        self.check_size(hole)?;
         let levels = Levels::of(self.pixels(), hole);
         let image = if levels == Levels::FULL {
             self.to_rgb()
         } else {
             Cow::Owned(on_levels(self.pixels(), levels))
         };
-        let completed = match hidden(self.pixels()).map(|hidden| Task::new(hole, &hidden)) {
-            None | Some(None) => method(&image, hole.mask())?,
-            Some(Some(task)) => {
+        let hidden = hidden(self.pixels());
+        let tinted_px = rim::tinted_px(&image, hole.mask(), hidden.as_ref());
+        let mut unusable = hole.mask().dilated(tinted_px);
+        if let Some(hidden) = &hidden {
+            unusable = unusable.union(hidden)?;
+        }
+        let completed = match Task::new(hole, unusable) {
+            None => method(&image, hole.mask())?,
+            Some(task) => {
                 let part = task.cut(&image);
                 let filled = method(part.as_ref().unwrap_or(&image), &task.mask)?;
                 task.paste(filled, image.dimensions())
             }
         };
         drop(image);
+        if tinted_px > 0 {
+            self.warn(Warning::TintedRim { px: tinted_px });
+        }
         self.fill_levels(&completed, hole, levels)?;
         Ok(())
     }
@@ -67,9 +80,9 @@ struct Task {
 }
 
 impl Task {
-    /// `None` if nothing that is unusable matters, or nothing would be left.
-    fn new(hole: &Hole, unusable: &Mask) -> Option<Self> {
-        let whole = hole.mask().union(unusable).ok()?;
+    /// `whole` is the hole and what is unusable. `None` if the hole is all of it, or nothing would
+    /// be left.
+    fn new(hole: &Hole, whole: Mask) -> Option<Self> {
         if whole == *hole.mask() || whole.is_full() {
             return None;
         }
@@ -175,6 +188,40 @@ mod tests {
         let hole = Hole::from(Mask::from_fn(9, 9, |x, _| x == 4));
         let fill = |image: &RgbImage, _: &Mask| Ok::<_, InpaintError>(image.clone());
         photo.complete(&hole, fill).unwrap();
+    }
+
+    #[test]
+    fn holes_of_another_size_are_refused() {
+        let (mut photo, _) = cutout([0; 3]);
+        let fill = |image: &RgbImage, _: &Mask| Ok::<_, InpaintError>(image.clone());
+        let error = photo.complete(&Mask::new(61, 40).inverted().into(), fill);
+        assert!(matches!(error, Err(InpaintError::MaskSize { .. })));
+    }
+
+    #[test]
+    fn a_tinted_rim_is_no_source_and_stays() {
+        // A red disc on a plain ground, with half of its colour a pixel beyond the mask.
+        let distance = |x: u32, y: u32| (f64::from(x) - 40.0).hypot(f64::from(y) - 40.0) - 16.0;
+        let ground = |x: u32, y: u32| [70 + (x * 7 + y * 3) as u8 % 9, 120 + (y % 5) as u8, 90];
+        let pixels = image::RgbImage::from_fn(81, 81, |x, y| {
+            let share = (0.5 - distance(x, y) / 2.0).clamp(0.0, 1.0);
+            let mix = |a: u8, b: f64| (f64::from(a) * (1.0 - share) + b * share).round() as u8;
+            let [r, g, b] = ground(x, y);
+            Rgb([mix(r, 230.0), mix(g, 20.0), mix(b, 20.0)])
+        });
+        let mask = Mask::from_fn(81, 81, |x, y| distance(x, y) <= 0.0);
+        for method in [&Telea::default() as &dyn Inpainter, &PatchMatch::default()] {
+            let mut photo = decode(pixels.clone());
+            let control = Control::default();
+            let fill = |image: &RgbImage, mask: &Mask| method.inpaint(image, mask, &control);
+            photo.complete(&mask.clone().into(), fill).unwrap();
+            assert!(matches!(photo.warnings(), [Warning::TintedRim { px: 1..=2 }]));
+            for (x, y, pixel) in photo.to_rgb().enumerate_pixels() {
+                let is_hole = mask.is_hole(x, y);
+                assert!(is_hole || pixel == pixels.get_pixel(x, y));
+                assert!(!is_hole || pixel[0] < 84, "{}: {pixel:?}", method.name());
+            }
+        }
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl fmt::Display for Megapixels {
     }
 }
 
-/// What the result cannot hold of the input; the picture itself is fine.
+/// What the result cannot hold of the input, or what the user may want to do better.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -211,6 +211,11 @@ pub enum Warning {
     NotKept {
         /// Which, in words.
         what: String,
+    },
+    /// The colour of what is in the hole reaches beyond it.
+    TintedRim {
+        /// How far, in pixels.
+        px: u32,
     },
     /// Only the first picture of an animation or of several pages is kept.
     FirstPictureOnly,
@@ -247,6 +252,12 @@ impl fmt::Display for Warning {
             Self::NotKept { what } => write!(
                 f,
                 "not kept, because it may show what was taken out: {what}"
+            ),
+            Self::TintedRim { px } => write!(
+                f,
+                "the colour of what is taken out reaches about {px} px beyond the mask; the \
+                 filling does not follow it, but these pixels stay as they are (--grow {px} takes \
+                 them in)"
             ),
             Self::FirstPictureOnly => f.write_str(
                 "the file holds several pictures (pages or frames); only the first is kept",

@@ -50,6 +50,7 @@ mod photo;
 mod photoshop;
 mod pictures;
 mod png_chunks;
+mod rim;
 mod tiff_file;
 mod xmp;
 

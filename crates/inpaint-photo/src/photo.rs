@@ -153,9 +153,16 @@ impl Photo {
         swaps_sides(self.orientation)
     }
 
-    /// What reading the file has cost already.
+    /// What reading the file has cost already, and what was found while filling.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// Tells about something that was found while filling.
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     /// The picture for an inpainting method: 8 bits, colour, no alpha. Borrowed where the file has
@@ -178,6 +185,17 @@ impl Photo {
         self.fill_levels(completed, hole, Levels::FULL)
     }
 
+    /// Refuses a hole of another size.
+    pub(crate) fn check_size(&self, hole: &Hole) -> Result<(), InpaintError> {
+        if hole.mask().dimensions() == self.dimensions() {
+            return Ok(());
+        }
+        Err(InpaintError::MaskSize {
+            mask: hole.mask().dimensions().into(),
+            image: self.dimensions().into(),
+        })
+    }
+
     /// [`Self::fill_hole`] with samples of more than 8 bits on `levels`.
     pub(crate) fn fill_levels(
         &mut self,
@@ -186,12 +204,7 @@ impl Photo {
         levels: Levels,
     ) -> Result<(), InpaintError> {
         let size = self.dimensions();
-        if hole.mask().dimensions() != size {
-            return Err(InpaintError::MaskSize {
-                mask: hole.mask().dimensions().into(),
-                image: size.into(),
-            });
-        }
+        self.check_size(hole)?;
         if completed.dimensions() != size {
             return Err(InpaintError::ImageSize {
                 completed: completed.dimensions().into(),
