@@ -34,6 +34,8 @@ pub(crate) struct JpegHeader {
     pub components: Vec<Component>,
     /// The components are red, green and blue rather than luminance and chrominance.
     pub is_rgb: bool,
+    /// The picture comes in passes.
+    pub is_progressive: bool,
     /// Each component has a scan of its own, though the file is not progressive.
     pub is_split: bool,
 }
@@ -41,16 +43,16 @@ pub(crate) struct JpegHeader {
 impl JpegHeader {
     pub fn parse(file: &[u8]) -> Self {
         let mut header = Self::default();
-        let mut is_progressive = false;
         for Segment { marker, data } in segments(file) {
-            is_progressive |= marker == 0xC2;
+            header.is_progressive |= marker == 0xC2;
             match marker {
                 0xDB => header.read_tables(data),
                 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => header.read_frame(data),
                 0xEE if data.starts_with(b"Adobe") => header.is_rgb = data.get(11) == Some(&0),
                 START_OF_SCAN => {
                     let num_in_scan = data.first().map_or(0, |&count| usize::from(count));
-                    header.is_split = !is_progressive && num_in_scan < header.components.len();
+                    header.is_split =
+                        !header.is_progressive && num_in_scan < header.components.len();
                 }
                 _ => {}
             }
@@ -211,6 +213,22 @@ pub(crate) fn is_complete(file: &[u8]) -> bool {
     }
     // Cut off between two markers, or something that the decoder has to judge.
     at + 2 <= file.len()
+}
+
+/// Width and height as they are stored.
+pub(crate) fn stored_size(file: &[u8]) -> Option<(u32, u32)> {
+    let frame = segments(file).find(|segment| matches!(segment.marker, 0xC0..=0xC2))?;
+    let &[_, h1, h0, w1, w0, ..] = frame.data else {
+        return None;
+    };
+    let number = |bytes| u32::from(u16::from_be_bytes(bytes));
+    Some((number([w1, w0]), number([h1, h0])))
+}
+
+/// The file with the end-of-image marker that it lacks.
+pub(crate) fn with_end(file: &[u8]) -> Vec<u8> {
+    let cut_marker = usize::from(file.ends_with(&[0xFF]));
+    [&file[..file.len() - cut_marker], &[0xFF, 0xD9]].concat()
 }
 
 /// Where the picture ends: behind the first end-of-image marker that lies in no segment.

@@ -1,14 +1,13 @@
 //! A decoded picture with everything that has to survive.
 
-use crate::cmyk;
 use crate::encode::in_one_scan;
 use crate::fill::fill;
 use crate::format::format_of;
-use crate::jpeg::{JpegHeader, is_complete, unreadable_kind};
+use crate::jpeg::{self, JpegHeader};
 use crate::levels::Levels;
 use crate::metadata::{Metadata, swaps_sides};
 use crate::tiff_file::{self, TiffDecoder};
-use crate::{Hole, Limits, PhotoError, Warning};
+use crate::{Hole, Limits, PhotoError, Warning, cmyk, coefficients};
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader};
 use inpaint_core::{InpaintError, Mask, RgbImage};
@@ -66,14 +65,21 @@ impl Photo {
     /// the limits.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, PhotoError> {
         let format = format_of(bytes)?;
+        let mut bytes = Cow::Borrowed(bytes);
         if format == ImageFormat::Jpeg {
-            if let Some(kind) = unreadable_kind(bytes) {
+            if let Some(kind) = jpeg::unreadable_kind(&bytes) {
                 return Err(PhotoError::unsupported(format, kind));
             }
-            if !is_complete(bytes) {
-                return Err(PhotoError::Truncated);
+            if !jpeg::is_complete(&bytes) {
+                let (width, height) = jpeg::stored_size(&bytes).ok_or(PhotoError::Truncated)?;
+                limits.check((width, height))?;
+                bytes = Cow::Owned(jpeg::with_end(&bytes));
+                // Every bit is there but for the end; the decoder would fill a gap with grey.
+                coefficients::decode(&bytes, (width as usize, height as usize))
+                    .ok_or(PhotoError::Truncated)?;
             }
         }
+        let bytes = &*bytes;
         if format == ImageFormat::Tiff
             && let Some(kind) = tiff_file::misread(bytes)
         {

@@ -40,6 +40,7 @@ fn check(file: &[u8], picture: &DynamicImage, what: &str) {
     let wanted = photo.pixels().to_rgb8();
     let encoded = photo.encode(None, &EncodeOptions::default()).unwrap();
     assert_eq!(encoded.warnings, [], "{what}");
+    assert_eq!(is_progressive(&encoded.bytes), is_progressive(file));
     let after = decode(&encoded.bytes).pixels().to_rgb8();
     assert_eq!(after.dimensions(), before.dimensions());
     // Blocks of 32 pixels at most, and one more that smooth chrominance reaches into.
@@ -60,6 +61,12 @@ fn check(file: &[u8], picture: &DynamicImage, what: &str) {
     let mean = sums[0] as f64 / (3 * others) as f64;
     assert!(mean < 1.0, "{what}: {mean} outside");
     assert!(!near.is_full(), "the test looks at something");
+}
+
+/// Whether the frame comes in passes (T.81, table B.1).
+fn is_progressive(file: &[u8]) -> bool {
+    file.windows(4).any(|bytes| bytes == [0xFF, 0xC2, 0, 17])
+        || file.windows(4).any(|bytes| bytes == [0xFF, 0xC2, 0, 11])
 }
 
 /// A file as the encoder makes it, with these settings.
@@ -195,6 +202,27 @@ fn a_quality_of_ones_own_encodes_anew() {
     };
     assert!(length(Some(20)) < length(None) / 2);
     assert!(length(None) < bytes.len() * 11 / 10);
+}
+
+/// Copying often loses the end of a file.
+#[test]
+fn only_the_end_marker_may_be_missing() {
+    let picture = DynamicImage::from(picture(64, 48));
+    for progressive in [false, true] {
+        let whole = file(&picture, |encoder| encoder.set_progressive(progressive));
+        let pixels = decode(&whole).pixels().to_rgb8();
+        for missing in 1..=2 {
+            let photo = decode(&whole[..whole.len() - missing]);
+            assert_eq!(photo.pixels().to_rgb8(), pixels);
+            let again = photo.encode(None, &EncodeOptions::default()).unwrap();
+            assert_eq!(decode(&again.bytes).pixels().to_rgb8(), pixels);
+        }
+        let limits = inpaint_photo::Limits::default();
+        for missing in [6, 40, whole.len() / 2] {
+            let cut = &whole[..whole.len() - missing];
+            assert!(Photo::decode(cut, &limits).is_err(), "{missing}");
+        }
+    }
 }
 
 /// Files that look right to the first glance, and are cut or changed anywhere.

@@ -116,6 +116,14 @@ pub(super) struct BitWriter {
 }
 
 impl BitWriter {
+    /// Goes on behind these bytes.
+    pub fn behind(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            ..Self::default()
+        }
+    }
+
     /// Adds the low `count` bits, at most 32.
     pub fn put(&mut self, bits: u32, count: u32) {
         self.buffer = (self.buffer << count) | u64::from(bits);

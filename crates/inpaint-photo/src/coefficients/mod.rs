@@ -2,7 +2,7 @@
 //! out with the very numbers that they came in with.
 //!
 //! Reads sequential and progressive files with Huffman codes and 8 bits per sample, which is what
-//! cameras, phones and the web make; writes sequential ones. Whatever else there is, or whatever
+//! cameras, phones and the web make, and writes both. Whatever else there is, or whatever
 //! is damaged, gives `None`, and the caller encodes the samples anew.
 //!
 //! Source: ITU-T T.81.
@@ -12,11 +12,12 @@ mod blocks;
 mod decode;
 mod encode;
 mod huffman;
+mod passes;
 mod progressive;
 
 pub(crate) use blocks::Filling;
 pub(crate) use decode::decode;
-pub(crate) use encode::encode;
+pub(crate) use encode::{Kind, encode};
 
 /// Coefficients of a block, in zigzag order.
 pub(crate) type Block = [i16; 64];

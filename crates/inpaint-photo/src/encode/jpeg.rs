@@ -40,6 +40,7 @@ pub(super) fn encode(
             encoder.set_quantization_tables(luminance, chrominance);
         }
     }
+    encoder.set_progressive(source.is_some_and(|source| source.is_progressive));
     if let Some(density) = metadata.density.and_then(to_jfif) {
         encoder.set_density(density);
     }

@@ -59,7 +59,7 @@ pub(super) fn encode(
             tables,
         });
     }
-    let scan = coefficients::encode(&frame, source.header.is_wide())?;
+    let scan = coefficients::encode(&frame, kind_of(source))?;
     let mut file = head(source, metadata, orientation, dropped);
     file.extend(scan);
     Some(file)
@@ -74,8 +74,16 @@ pub(crate) fn in_one_scan(source: &JpegFile, size: (u32, u32)) -> Option<Vec<u8>
     put_segments(&mut file, source, |segment| {
         matches!(segment.marker, 0xDB | 0xE0 | 0xEE)
     });
-    file.extend(coefficients::encode(&frame, source.header.is_wide())?);
+    file.extend(coefficients::encode(&frame, kind_of(source))?);
     Some(file)
+}
+
+/// As the source was written.
+fn kind_of(source: &JpegFile) -> coefficients::Kind {
+    coefficients::Kind {
+        is_wide: source.header.is_wide(),
+        is_progressive: source.header.is_progressive,
+    }
 }
 
 /// Everything before the frame header.
