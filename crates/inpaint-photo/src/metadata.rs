@@ -13,6 +13,8 @@ const XMP_TAG: u16 = 700;
 const IPTC_TAG: u16 = 33723;
 const PHOTOSHOP_TAG: u16 = 34377;
 const EXTRA_SAMPLES_TAG: u16 = 338;
+const COMPRESSION_TAG: u16 = 259;
+const PREDICTOR_TAG: u16 = 317;
 
 /// Everything of a file that is no sample.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,8 @@ pub(crate) struct Metadata {
     pub density: Option<Density>,
     /// What only TIFF files have.
     pub tiff_fields: Vec<Field>,
+    /// How the samples of a TIFF file are packed.
+    pub tiff_packing: Option<TiffPacking>,
     /// Comments of JPEG files.
     pub comments: Vec<Vec<u8>>,
     /// Segments of a JPEG file that are kept as they are.
@@ -45,6 +49,14 @@ pub(crate) struct Metadata {
     /// What is not kept, in words, because it may show what is taken out or belongs to something
     /// that goes.
     pub lost: Vec<String>,
+}
+
+/// How a TIFF file is compressed, in TIFF's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TiffPacking {
+    pub compression: u16,
+    /// Samples are differences to their left neighbours.
+    pub is_predicted: bool,
 }
 
 /// Pixels per length, or the shape of a pixel.
@@ -120,13 +132,24 @@ impl Metadata {
                 if let Some(captions) = value(IPTC_TAG) {
                     metadata.add_captions(&captions);
                 }
-                let associated = if file.starts_with(b"MM") {
-                    [0, 1]
-                } else {
-                    [1, 0]
+                let numbers = |tag| -> Vec<u16> {
+                    let number = |bytes: &[u8]| match file {
+                        [b'M', ..] => u16::from_be_bytes([bytes[0], bytes[1]]),
+                        _ => u16::from_le_bytes([bytes[0], bytes[1]]),
+                    };
+                    let bytes = value(tag).unwrap_or_default();
+                    bytes.chunks_exact(2).map(number).collect()
                 };
-                metadata.is_alpha_associated =
-                    value(EXTRA_SAMPLES_TAG).is_some_and(|kinds| kinds.starts_with(&associated));
+                let extra = numbers(EXTRA_SAMPLES_TAG);
+                metadata.is_alpha_associated = extra.first() == Some(&1);
+                metadata.tiff_packing = Some(TiffPacking {
+                    compression: numbers(COMPRESSION_TAG).first().copied().unwrap_or(1),
+                    is_predicted: numbers(PREDICTOR_TAG).first() == Some(&2),
+                });
+                let num_lost = extra.len() - usize::from(matches!(extra.first(), Some(1 | 2)));
+                if num_lost > 0 {
+                    metadata.lose(format!("{num_lost} further channels of the TIFF file"));
+                }
                 let tiff = exif::Directories::parse_tiff(file);
                 metadata.density = tiff.density();
                 metadata.is_first_of_several = tiff.has_next;

@@ -23,6 +23,8 @@ pub struct Photo {
     /// The turn that was applied to the stored picture.
     pub(crate) orientation: Orientation,
     pub(crate) metadata: Metadata,
+    /// Black and white, one bit to the pixel.
+    pub(crate) is_bilevel: bool,
     /// How the file was compressed, if it is JPEG.
     pub(crate) jpeg: Option<JpegFile>,
     /// What was filled, as people see the picture.
@@ -99,6 +101,9 @@ impl Photo {
             ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16 => true,
             _ => (jpeg.as_ref()).is_some_and(|jpeg| jpeg.header.components.len() == 4),
         };
+        // Depth and colour type in PNG's header; its decoder tells of neither.
+        let is_bilevel = decoder.original_color_type() == ExtendedColorType::L1
+            || format == ImageFormat::Png && bytes.get(24..26) == Some(&[1, 0]);
         let mut metadata = Metadata::read(bytes, format, &mut decoder);
         if metadata.is_first_of_several {
             warnings.push(Warning::FirstPictureOnly);
@@ -133,6 +138,7 @@ impl Photo {
             format,
             orientation,
             metadata,
+            is_bilevel,
             jpeg,
             filled: None,
             warnings,
@@ -222,7 +228,14 @@ impl Photo {
             Some(filled) => filled.union(hole.mask())?,
         });
         match &mut self.pixels {
-            DynamicImage::ImageLuma8(pixels) => fill(pixels, completed, hole, levels),
+            DynamicImage::ImageLuma8(pixels) => {
+                fill(pixels, completed, hole, levels);
+                if self.is_bilevel {
+                    for sample in pixels.iter_mut() {
+                        *sample = if *sample < 128 { 0 } else { 255 };
+                    }
+                }
+            }
             DynamicImage::ImageLumaA8(pixels) => fill(pixels, completed, hole, levels),
             DynamicImage::ImageRgb8(pixels) => fill(pixels, completed, hole, levels),
             DynamicImage::ImageRgba8(pixels) => fill(pixels, completed, hole, levels),

@@ -8,6 +8,8 @@
 use crate::metadata::{Density, DensityUnit, Metadata};
 use crate::pictures;
 use flate2::read::ZlibDecoder;
+use image::ColorType;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::io::Read;
 
@@ -27,11 +29,57 @@ impl PngChunk {
     pub fn is_text(&self) -> bool {
         matches!(&self.name, b"tEXt" | b"zTXt" | b"iTXt")
     }
+
+    /// What it says for samples of this kind, if it says something about samples at all; `None` if
+    /// it is for another kind.
+    pub fn fitting(&self, color: ColorType, depth: u8) -> Option<Cow<'_, [u8]>> {
+        let data = Cow::Borrowed(&self.data[..]);
+        let num_channels = usize::from(color.channel_count());
+        match &self.name {
+            // Significant bits of every channel.
+            b"sBIT" => {
+                let mut bits = self.data.clone();
+                if color.has_alpha() && bits.len() + 1 == num_channels {
+                    bits.push(depth);
+                }
+                let is_fitting = bits.len() == num_channels;
+                let is_possible = bits.iter().all(|&bits| (1..=depth).contains(&bits));
+                (is_fitting && is_possible).then_some(Cow::Owned(bits))
+            }
+            // A colour in 16 bits to the channel, of which a picture of one bit has one.
+            b"bKGD" if depth == 1 => Some(Cow::Owned(vec![0, data.get(1)? >> 7])),
+            b"bKGD" => {
+                let length = if color.has_color() { 6 } else { 2 };
+                (data.len() == length).then_some(data)
+            }
+            _ => Some(data),
+        }
+    }
+}
+
+/// Colour of the background as a picture without palette has it: two bytes to the channel, and
+/// small grey values spread over a byte, as the samples are.
+fn background(file: &[u8], palette: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    // Behind the signature and the sizes: depth and colour type.
+    match (*file.get(24)?, *file.get(25)?, data) {
+        (_, 3, &[index]) => {
+            let colour = palette.chunks_exact(3).nth(index.into())?;
+            Some(vec![0, colour[0], 0, colour[1], 0, colour[2]])
+        }
+        (depth @ (1 | 2 | 4), 0, &[0, grey]) => {
+            let white = (1u16 << depth) - 1;
+            let grey = u16::from(grey).min(white) * 255 / white;
+            Some(vec![0, grey as u8])
+        }
+        (8 | 16, 0 | 4, [_, _]) | (8 | 16, 2 | 6, [_, _, _, _, _, _]) => Some(data.to_vec()),
+        _ => None,
+    }
 }
 
 /// Collects what `file` holds, but for its colour profile.
 pub(crate) fn read(file: &[u8], metadata: &mut Metadata) {
     let mut rest = file.get(8..).unwrap_or_default();
+    let mut palette: &[u8] = &[];
     while let [a, b, c, d, n0, n1, n2, n3, data @ ..] = rest {
         let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
         let name = [*n0, *n1, *n2, *n3];
@@ -43,8 +91,14 @@ pub(crate) fn read(file: &[u8], metadata: &mut Metadata) {
             b"acTL" => metadata.is_first_of_several = true,
             b"eXIf" => metadata.exif = Some(content.to_vec()),
             b"caBX" => metadata.lose("the content credentials (C2PA)"),
+            b"PLTE" => palette = content,
+            b"bKGD" => {
+                let data = background(file, palette, content);
+                let chunk = data.map(|data| PngChunk { name, data });
+                metadata.png_chunks.extend(chunk);
+            }
             // How the samples are meant, and when they were.
-            b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"mDCV" | b"cLLI" | b"tIME" => {
+            b"sBIT" | b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"mDCV" | b"cLLI" | b"tIME" => {
                 let data = content.to_vec();
                 metadata.png_chunks.push(PngChunk { name, data });
             }

@@ -10,7 +10,7 @@ mod webp;
 use crate::metadata::{Metadata, swaps_sides};
 use crate::png_chunks::PngChunk;
 use crate::{Photo, PhotoError, Warning, content_type, xmp};
-use image::{ColorType, DynamicImage, ImageFormat, Rgba};
+use image::{ColorType, DynamicImage, GrayImage, ImageFormat, Rgba};
 use std::borrow::Cow;
 
 pub(crate) use jpeg_blocks::in_one_scan;
@@ -79,6 +79,7 @@ impl Photo {
         let stripped = Metadata {
             // No word about the picture, but what its samples are.
             is_alpha_associated: self.metadata.is_alpha_associated,
+            tiff_packing: self.metadata.tiff_packing,
             ..Metadata::default()
         };
         let mut metadata = Cow::Borrowed(if options.strip {
@@ -122,9 +123,9 @@ impl Photo {
         }
         let bytes = match format {
             ImageFormat::Jpeg => self.encode_jpeg(&pixels, &metadata, options, &mut dropped),
-            ImageFormat::Png => png::encode(&pixels, &metadata, &mut dropped),
+            ImageFormat::Png => png::encode(&pixels, self.is_bilevel, &metadata, &mut dropped),
             ImageFormat::WebP => webp::encode(&pixels, &metadata, &mut dropped),
-            ImageFormat::Tiff => tiff::encode(&pixels, &metadata, &mut dropped),
+            ImageFormat::Tiff => tiff::encode(&pixels, self.is_bilevel, &metadata, &mut dropped),
             ImageFormat::Bmp => bmp::encode(&pixels, &metadata, &mut dropped),
             format => return Err(PhotoError::NotWritable { format }),
         }
@@ -277,6 +278,16 @@ pub(crate) fn float_samples(pixels: &DynamicImage) -> Option<&[f32]> {
         DynamicImage::ImageRgba32F(pixels) => Some(pixels),
         _ => None,
     }
+}
+
+/// Eight pixels to the byte, the first in the highest bit; rows begin with a byte (in PNG and TIFF).
+fn packed(pixels: &GrayImage) -> Vec<u8> {
+    let byte = |pixels: &[u8]| {
+        let bits = pixels.iter().zip((0..8).rev());
+        bits.fold(0, |byte, (&pixel, bit)| byte | (pixel >> 7) << bit)
+    };
+    let rows = pixels.chunks_exact(pixels.width().max(1) as usize);
+    rows.flat_map(|row| row.chunks(8).map(byte)).collect()
 }
 
 fn bits_per_sample(color: ColorType) -> u16 {

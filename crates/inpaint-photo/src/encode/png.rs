@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 pub(super) fn encode(
     pixels: &DynamicImage,
+    is_bilevel: bool,
     metadata: &Metadata,
     dropped: &mut dyn FnMut(&'static str),
 ) -> EncodeResult {
@@ -21,8 +22,11 @@ pub(super) fn encode(
         (true, true) => ColorType::Rgba,
     };
     let is_deep = super::bits_per_sample(color) == 16;
+    let bilevel = pixels.as_luma8().filter(|_| is_bilevel);
     info.bit_depth = if is_deep {
         BitDepth::Sixteen
+    } else if bilevel.is_some() {
+        BitDepth::One
     } else {
         BitDepth::Eight
     };
@@ -54,11 +58,17 @@ pub(super) fn encode(
         encoder.add_ztxt_chunk("Raw profile type 8bim".to_owned(), text)?;
     }
     let mut writer = encoder.write_header()?;
+    let depth = super::bits_per_sample(color) as u8;
+    let depth = if bilevel.is_some() { 1 } else { depth };
     for chunk in &metadata.png_chunks {
-        writer.write_chunk(png::chunk::ChunkType(chunk.name), &chunk.data)?;
+        if let Some(data) = chunk.fitting(color, depth) {
+            writer.write_chunk(png::chunk::ChunkType(chunk.name), &data)?;
+        }
     }
     let samples = pixels.as_bytes();
-    if is_deep && cfg!(target_endian = "little") {
+    if let Some(pixels) = bilevel {
+        writer.write_image_data(&super::packed(pixels))?;
+    } else if is_deep && cfg!(target_endian = "little") {
         let swapped: Vec<u8> = (samples.chunks_exact(2))
             .flat_map(|sample| [sample[1], sample[0]])
             .collect();

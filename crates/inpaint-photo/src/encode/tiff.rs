@@ -8,8 +8,13 @@ use std::io::Cursor;
 use tiff::encoder::colortype::{
     ColorType, Gray8, Gray16, RGB8, RGB16, RGB32Float, RGBA8, RGBA16, RGBA32Float,
 };
-use tiff::encoder::{DirectoryEncoder, Rational, TiffEncoder, TiffKindStandard, TiffValue};
-use tiff::tags::{ExtraSamples, ResolutionUnit, Tag, Type};
+use tiff::encoder::{
+    Compression, DeflateLevel, DirectoryEncoder, Predictor, Rational, TiffEncoder,
+    TiffKindStandard, TiffValue,
+};
+use tiff::tags::{
+    ExtraSamples, PhotometricInterpretation, ResolutionUnit, SampleFormat, Tag, Type,
+};
 use tiff::{Directory, TiffResult};
 
 const XMP: Tag = Tag::Unknown(700);
@@ -19,6 +24,7 @@ const GPS: Tag = Tag::Unknown(0x8825);
 
 pub(super) fn encode(
     pixels: &DynamicImage,
+    is_bilevel: bool,
     metadata: &Metadata,
     dropped: &mut dyn FnMut(&'static str),
 ) -> EncodeResult {
@@ -28,6 +34,9 @@ pub(super) fn encode(
         metadata,
     };
     let bytes = match pixels {
+        DynamicImage::ImageLuma8(pixels) if is_bilevel => {
+            writer.write::<Bilevel>(&super::packed(pixels), dropped)
+        }
         // Alpha that the type of the samples does not count is declared beside it.
         DynamicImage::ImageLumaA8(pixels) => writer.write::<Gray8>(pixels, dropped),
         DynamicImage::ImageLumaA16(pixels) => writer.write::<Gray16>(pixels, dropped),
@@ -42,6 +51,21 @@ pub(super) fn encode(
         other => writer.write::<RGBA16>(&other.to_rgba16(), dropped),
     }?;
     Ok(bytes)
+}
+
+/// Black and white; a sample is a byte of eight pixels.
+struct Bilevel;
+
+impl ColorType for Bilevel {
+    type Inner = u8;
+    const TIFF_VALUE: PhotometricInterpretation = PhotometricInterpretation::BlackIsZero;
+    const BITS_PER_SAMPLE: &'static [u16] = &[1];
+    const SAMPLE_FORMAT: &'static [SampleFormat] = &[SampleFormat::Uint];
+
+    fn horizontal_predict(row: &[u8], result: &mut Vec<u8>) {
+        // Never asked for.
+        result.extend(row);
+    }
 }
 
 struct Writer<'a> {
@@ -61,7 +85,10 @@ impl Writer<'_> {
     {
         let metadata = self.metadata;
         let mut bytes = Cursor::new(Vec::new());
-        let mut encoder = TiffEncoder::new(&mut bytes)?;
+        let (compression, predictor) = self.packing::<C>();
+        let mut encoder = TiffEncoder::new(&mut bytes)?
+            .with_compression(compression)
+            .with_predictor(predictor);
         let directories = metadata.exif.as_deref().map(Directories::parse_tiff);
         let directories = directories.unwrap_or_default();
         if metadata.exif.is_some() && directories == Directories::default() {
@@ -76,7 +103,12 @@ impl Writer<'_> {
             }
         }
         let (width, height) = self.size;
-        let mut image = encoder.new_image::<C>(width, height)?;
+        let is_bilevel = C::BITS_PER_SAMPLE == Bilevel::BITS_PER_SAMPLE;
+        let samples_per_row = if is_bilevel { width.div_ceil(8) } else { width };
+        let mut image = encoder.new_image::<C>(samples_per_row, height)?;
+        if is_bilevel {
+            image.encoder().write_tag(Tag::ImageWidth, width)?;
+        }
         let alpha = if metadata.is_alpha_associated {
             ExtraSamples::AssociatedAlpha
         } else {
@@ -121,6 +153,30 @@ impl Writer<'_> {
         }
         image.write_data(samples)?;
         Ok(bytes.into_inner())
+    }
+
+    /// As the source is compressed, or without loss where it is compressed in a way that is not
+    /// written.
+    fn packing<C: ColorType>(&self) -> (Compression, Predictor) {
+        let Some(packing) = self.metadata.tiff_packing else {
+            return (Compression::Uncompressed, Predictor::None);
+        };
+        let compression = match packing.compression {
+            1 => Compression::Uncompressed,
+            5 => Compression::Lzw,
+            32_773 => Compression::Packbits,
+            _ => Compression::Deflate(DeflateLevel::default()),
+        };
+        // The encoder does not count alpha beside grey, and predicts no numbers in floating point.
+        let is_predictable = C::SAMPLE_FORMAT[0] == SampleFormat::Uint
+            && C::BITS_PER_SAMPLE[0] > 1
+            && (C::BITS_PER_SAMPLE.len() > 1 || !self.has_alpha);
+        let is_packed = matches!(compression, Compression::Lzw | Compression::Deflate(_));
+        if packing.is_predicted && is_packed && is_predictable {
+            (compression, Predictor::Horizontal)
+        } else {
+            (compression, Predictor::None)
+        }
     }
 }
 
