@@ -2,6 +2,7 @@
 //!
 //! Sources: ITU-T T.872 (CMYK in JPEG files), ICC.1:2022.
 
+use crate::{Limits, tiff_file};
 use image::{DynamicImage, ImageBuffer, ImageFormat};
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
 use std::io::Cursor;
@@ -18,6 +19,7 @@ pub(crate) fn to_srgb(
     format: ImageFormat,
     profile: &[u8],
     (width, height): (u32, u32),
+    limits: &Limits,
 ) -> Option<(DynamicImage, Vec<u8>)> {
     let source = ColorProfile::new_from_slice(profile).ok()?;
     if source.color_space != DataColorSpace::Cmyk {
@@ -27,7 +29,7 @@ pub(crate) fn to_srgb(
     // The intent that is meant for photographs, and moxcms' default.
     let options = TransformOptions::default();
     let num_pixels = width as usize * height as usize;
-    let pixels = match ink(file, format)? {
+    let pixels = match ink(file, format, limits)? {
         Ink::Bytes(ink) => {
             let transform =
                 source.create_transform_8bit(Layout::Rgba, &target, Layout::Rgb, options);
@@ -59,11 +61,12 @@ enum Ink {
     Words(Vec<u16>),
 }
 
-fn ink(file: &[u8], format: ImageFormat) -> Option<Ink> {
+fn ink(file: &[u8], format: ImageFormat, limits: &Limits) -> Option<Ink> {
     match format {
         ImageFormat::Jpeg => jpeg_ink(file).map(Ink::Bytes),
         ImageFormat::Tiff => {
-            let mut reader = tiff::decoder::Decoder::new(Cursor::new(file)).ok()?;
+            let reader = tiff::decoder::Decoder::new(Cursor::new(file)).ok()?;
+            let mut reader = reader.with_limits(tiff_file::decoder_limits(limits));
             let layout = reader.image_buffer_layout().ok()?;
             if layout.planes != 1 {
                 return None;
@@ -113,7 +116,7 @@ fn jpeg_ink(file: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Limits, Photo, Warning};
+    use crate::{Photo, Warning};
     use image::metadata::Orientation;
 
     /// A profile with a grid of two points to the ink, in L*a*b*, without curves.
@@ -179,14 +182,16 @@ mod tests {
         profile
     }
 
-    /// Ink in 255ths, and what Little CMS 2 makes of it by [`profile`].
+    /// Ink in 255ths, and what Little CMS 2 makes of it by [`profile`] (relative colorimetric,
+    /// black point not compensated). One ink at a time: between the points of so coarse a grid,
+    /// mixtures depend on how a program interpolates.
     const COLOURS: [([u8; 4], [u8; 3]); 6] = [
         ([0, 0, 0, 0], [255, 255, 255]),
-        ([0, 0, 0, 255], [24, 24, 24]),
-        ([128, 0, 0, 0], [122, 202, 237]),
-        ([0, 128, 128, 0], [247, 148, 92]),
-        ([40, 20, 60, 30], [193, 205, 194]),
-        ([200, 100, 50, 0], [100, 122, 158]),
+        ([0, 0, 0, 255], [28, 28, 28]),
+        ([128, 0, 0, 0], [123, 203, 237]),
+        ([0, 100, 0, 0], [248, 177, 201]),
+        ([0, 0, 100, 0], [255, 242, 171]),
+        ([0, 0, 0, 128], [131, 131, 131]),
     ];
     const SIDE: u32 = 32;
 

@@ -1,22 +1,22 @@
 //! Filling a photo by a method: what the method is given, and what is taken from it.
 
 use crate::levels::{Levels, on_levels};
-use crate::{Hole, Photo, Warning, rim};
+use crate::{Hole, Photo, Warning, mirror, rim};
 use image::DynamicImage;
-use inpaint_core::{InpaintError, Mask, Rect, RgbImage};
+use inpaint_core::{InpaintError, Mask, RgbImage};
 use std::borrow::Cow;
 
 impl Photo {
     /// Fills the hole by `method`, which gets the picture in 8 bits and a mask, and gives the
     /// completed picture.
     ///
-    /// Pixels that nobody sees, because they are transparent altogether, are part of that mask:
-    /// what colour they have is chance. Samples of more than 8 bits are shown to the method on the
-    /// levels that the picture uses, and the hole gets samples without the steps of 8 bits.
-    /// Outside the hole nothing changes, as in [`Self::fill_hole`].
+    /// Pixels that nobody sees, because they are transparent altogether, show the method what lies
+    /// beside them, mirrored: what colour they have is chance. Samples of more than 8 bits are shown
+    /// to the method on the levels that the picture uses, and the hole gets samples without the
+    /// steps of 8 bits. Outside the hole nothing changes, as in [`Self::fill_hole`].
     ///
-    /// Where the colour of what is in the hole reaches beyond it, the pixels that it reaches are
-    /// no source either, and [`Warning::TintedRim`] says so.
+    /// Where the colour of what is in the hole reaches beyond it, the pixels that it reaches are no
+    /// source either, but part of that mask, and [`Warning::TintedRim`] says so.
     ///
     /// # Errors
     ///
@@ -28,27 +28,23 @@ impl Photo {
     ) -> Result<(), E> {
         self.check_size(hole)?;
         let levels = Levels::of(self.pixels(), hole);
-        let image = if levels == Levels::FULL {
+        let mut image = if levels == Levels::FULL {
             self.to_rgb()
         } else {
             Cow::Owned(on_levels(self.pixels(), levels))
         };
         let hidden = hidden(self.pixels());
         let tinted_px = rim::tinted_px(&image, hole.mask(), hidden.as_ref());
-        let mut unusable = hole.mask().dilated(tinted_px);
+        let grown = (tinted_px > 0).then(|| hole.mask().dilated(tinted_px));
+        // Nothing would be left to fill from.
+        let grown = grown.filter(|grown| !grown.is_full());
+        let mask = grown.as_ref().unwrap_or(hole.mask());
         if let Some(hidden) = &hidden {
-            unusable = unusable.union(hidden)?;
+            mirror::into_hidden(image.to_mut(), hidden, mask);
         }
-        let completed = match Task::new(hole, unusable) {
-            None => method(&image, hole.mask())?,
-            Some(task) => {
-                let part = task.cut(&image);
-                let filled = method(part.as_ref().unwrap_or(&image), &task.mask)?;
-                task.paste(filled, image.dimensions())
-            }
-        };
+        let completed = method(&image, mask)?;
         drop(image);
-        if tinted_px > 0 {
+        if grown.is_some() {
             self.warn(Warning::TintedRim { px: tinted_px });
         }
         self.fill_levels(&completed, hole, levels)?;
@@ -69,51 +65,6 @@ fn hidden(pixels: &DynamicImage) -> Option<Mask> {
         _ => return None,
     };
     (!mask.is_empty()).then_some(mask)
-}
-
-/// What a method gets of a picture of which not everything is to be used.
-struct Task {
-    /// The part of the picture.
-    rect: Rect,
-    /// What is to be filled and what is not to be used, in that part.
-    mask: Mask,
-}
-
-impl Task {
-    /// `whole` is the hole and what is unusable. `None` if the hole is all of it, or nothing would
-    /// be left.
-    fn new(hole: &Hole, whole: Mask) -> Option<Self> {
-        if whole == *hole.mask() || whole.is_full() {
-            return None;
-        }
-        // What is far from everything that is seen or filled costs time alone.
-        let needed = whole.inverted().union(hole.mask()).ok()?;
-        let rect = needed.hole_bounds()?;
-        let mask = whole.cropped(rect);
-        (!mask.is_full()).then_some(Self { rect, mask })
-    }
-
-    fn cut(&self, image: &RgbImage) -> Option<RgbImage> {
-        let Rect {
-            x,
-            y,
-            width,
-            height,
-        } = self.rect;
-        let is_whole = image.dimensions() == (width, height);
-        let cut = || image::imageops::crop_imm(image, x, y, width, height).to_image();
-        (!is_whole).then(cut)
-    }
-
-    /// The whole picture again; what was cut off is black.
-    fn paste(&self, filled: RgbImage, (width, height): (u32, u32)) -> RgbImage {
-        if filled.dimensions() == (width, height) {
-            return filled;
-        }
-        let mut whole = RgbImage::new(width, height);
-        image::imageops::replace(&mut whole, &filled, self.rect.x.into(), self.rect.y.into());
-        whole
-    }
 }
 
 #[cfg(test)]
@@ -171,12 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn a_method_gets_no_more_than_what_is_seen_and_filled() {
+    fn what_nobody_sees_shows_what_is_beside_it() {
         let (mut photo, hole) = cutout([255, 0, 255]);
         let fill = |image: &RgbImage, mask: &Mask| {
-            assert_eq!(image.dimensions(), (34, 24));
-            assert_eq!(mask.hole_area(), 34 * 24 - 30 * 24 + 6 * 10);
-            Ok::<_, InpaintError>(RgbImage::from_pixel(34, 24, Rgb([1, 200, 3])))
+            assert_eq!(mask, hole.mask());
+            for (x, y, pixel) in image.enumerate_pixels() {
+                assert!(mask.is_hole(x, y) || pixel[1] == 160, "{x}, {y}: {pixel:?}");
+            }
+            Ok::<_, InpaintError>(RgbImage::from_pixel(60, 40, Rgb([1, 200, 3])))
         };
         photo.complete(&hole, fill).unwrap();
         assert_eq!(
@@ -215,7 +168,10 @@ mod tests {
             let control = Control::default();
             let fill = |image: &RgbImage, mask: &Mask| method.inpaint(image, mask, &control);
             photo.complete(&mask.clone().into(), fill).unwrap();
-            assert!(matches!(photo.warnings(), [Warning::TintedRim { px: 1..=2 }]));
+            assert!(matches!(
+                photo.warnings(),
+                [Warning::TintedRim { px: 1..=2 }]
+            ));
             for (x, y, pixel) in photo.to_rgb().enumerate_pixels() {
                 let is_hole = mask.is_hole(x, y);
                 assert!(is_hole || pixel == pixels.get_pixel(x, y));

@@ -46,6 +46,7 @@ mod levels;
 mod limits;
 mod mask_meaning;
 mod metadata;
+mod mirror;
 mod photo;
 mod photoshop;
 mod pictures;

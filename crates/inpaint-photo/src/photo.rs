@@ -113,7 +113,7 @@ impl Photo {
             .and_then(|jpeg| in_one_scan(jpeg, stored_size));
         let file = one_scan.as_deref().unwrap_or(bytes);
         let by_profile = (metadata.icc.as_deref().filter(|_| is_cmyk))
-            .and_then(|profile| cmyk::to_srgb(file, format, profile, stored_size));
+            .and_then(|profile| cmyk::to_srgb(file, format, profile, stored_size, limits));
         if is_cmyk {
             let managed = by_profile.is_some();
             warnings.push(Warning::CmykConverted { managed });

