@@ -1,9 +1,7 @@
 //! Fills a hole of a picture in memory, as README.md shows it:
 //! `cargo run --release -p tmad-cli --example fill_in_memory`.
 
-use burn::tensor::Device;
-use inpaint_core::{Control, Inpainter, Mask};
-use tmad::pipeline::TMad;
+use tmad::{Control, Device, Inpainter, Mask, TMad};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (photo, _) = inpaint_core::scene::render_scene(768, 512, 0);

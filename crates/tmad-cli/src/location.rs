@@ -3,6 +3,7 @@
 use crate::output::{check_folder, write_file};
 use crate::photo::read_picture_file;
 use crate::remote::Remote;
+use crate::stream::is_stream;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -41,6 +42,11 @@ impl Location {
                 name.rsplit('/').next().unwrap_or(&name).to_owned()
             }
         }
+    }
+
+    /// Whether it is standard input or output.
+    pub fn is_stream(&self) -> bool {
+        matches!(self, Self::Disk(path) if is_stream(path))
     }
 
     /// Whether it is a folder; in a store, whether there is anything below it and no file of this

@@ -17,9 +17,10 @@ mod photo;
 mod precision;
 mod remote;
 mod shard;
+mod stream;
 mod terminal;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Networks allocate and free the same large blocks again and again.
@@ -36,7 +37,8 @@ Examples:
   tmad explain photo.jpg --mask mask.png -o figure.png
   tmad info
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+Options of `serve` and of the networks can be given as environment variables, too (TMAD_…, see \
+their help). Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
 /// Fill holes in photographs with T-MAD, texture memory-augmented patch-based inpainting.
 #[derive(Parser)]
@@ -45,8 +47,13 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Print errors only: no notes, no progress bars
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
+    /// Print more: what computes, how long each stage takes, more of the service's log
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
 }
 
 #[derive(Subcommand)]
@@ -58,38 +65,59 @@ enum Command {
     /// Show where the texture of a filled hole comes from
     Explain(commands::explain::ExplainArgs),
     /// Train the networks on a folder of pictures
+    #[cfg(feature = "train")]
     Train(commands::train::TrainArgs),
     /// Pack a folder of pictures into one file for `tmad train`
+    #[cfg(feature = "train")]
     Pack(commands::pack::PackArgs),
     /// Measure methods, and results made elsewhere, on the same pictures and masks
+    #[cfg(feature = "eval")]
     Eval(commands::eval::EvalArgs),
     /// Draw masks for training or evaluation, the same for a seed on every machine
     Masks(commands::masks::MasksArgs),
     /// Open a web page and an HTTP API for the methods
+    #[cfg(feature = "serve")]
     Serve(commands::serve::ServeArgs),
     /// Show the networks' sizes, where the weights come from, and the devices
     Info(commands::info::InfoArgs),
     /// Time the networks, stage by stage
     Bench(commands::bench::BenchArgs),
     /// Turn a checkpoint of a training run into weights for `tmad inpaint`
+    #[cfg(feature = "train")]
     Export(commands::export::ExportArgs),
+    /// Print completions for a shell
+    Completions(commands::shell::CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    Man(commands::shell::ManArgs),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let terminal = terminal::Terminal::new(cli.quiet);
+    cli.color.write_global();
+    let terminal = terminal::Terminal::new(match (cli.quiet, cli.verbose) {
+        (true, _) => terminal::Verbosity::Errors,
+        (false, false) => terminal::Verbosity::Notes,
+        (false, true) => terminal::Verbosity::Details,
+    });
     let result = match cli.command {
         Command::Inpaint(args) => commands::inpaint::run(&args, &terminal),
         Command::Refine(args) => commands::refine::run(&args, &terminal),
         Command::Explain(args) => commands::explain::run(&args, &terminal),
+        #[cfg(feature = "train")]
         Command::Train(args) => commands::train::run(&args, &terminal),
+        #[cfg(feature = "train")]
         Command::Pack(args) => commands::pack::run(&args, &terminal),
+        #[cfg(feature = "eval")]
         Command::Eval(args) => commands::eval::run(&args, &terminal),
         Command::Masks(args) => commands::masks::run(&args, &terminal),
+        #[cfg(feature = "serve")]
         Command::Serve(args) => commands::serve::run(&args, &terminal),
         Command::Info(args) => commands::info::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        #[cfg(feature = "train")]
         Command::Export(args) => commands::export::run(&args, &terminal),
+        Command::Completions(args) => commands::shell::completions(&args, Cli::command()),
+        Command::Man(args) => commands::shell::man(&args, Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

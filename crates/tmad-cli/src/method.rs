@@ -123,17 +123,31 @@ impl Inpainter for Ablation {
 #[derive(Debug, Args)]
 pub struct EngineArgs {
     /// Weights from `tmad train` or `tmad export` instead of the built-in ones
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "TMAD_WEIGHTS", value_name = "FILE")]
     weights: Option<PathBuf>,
     /// What the networks run on
-    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    #[arg(long, env = "TMAD_DEVICE", value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
     /// CPU threads; all cores if not given. The result is the same
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "TMAD_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// How exactly convolutions multiply
-    #[arg(long, value_enum, default_value_t = PrecisionChoice::F32)]
+    #[arg(long, env = "TMAD_PRECISION", value_enum, default_value_t = PrecisionChoice::F32)]
     precision: PrecisionChoice,
+}
+
+/// What computes.
+impl fmt::Display for EngineArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let precision = self.precision.to_possible_value().expect("none is hidden");
+        write!(f, "device {}, ", self.device.name())?;
+        write!(f, "{} threads, ", rayon::current_num_threads())?;
+        write!(f, "precision {}, weights ", precision.get_name())?;
+        match &self.weights {
+            Some(path) => write!(f, "{}", path.display()),
+            None => f.write_str("built in"),
+        }
+    }
 }
 
 impl EngineArgs {

@@ -1,6 +1,7 @@
 //! Writing results: format by the name, everything or nothing on the disk.
 
 use crate::interrupt;
+use crate::stream::{self, is_stream};
 use crate::terminal::{Terminal, UsageError};
 use anyhow::{Context, Result, anyhow, bail};
 use inpaint_photo::{EncodeOptions, ImageFormat, Photo, WRITABLE, format_of_extension};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct OutputFile {
     path: PathBuf,
-    format: ImageFormat,
+    /// The photo's own if there is none.
+    format: Option<ImageFormat>,
 }
 
 impl OutputFile {
@@ -23,6 +25,13 @@ impl OutputFile {
     /// If the extension is unknown, the path is a folder, or its folder does not exist.
     pub fn new(path: &Path) -> Result<Self> {
         let name = path.display();
+        if is_stream(path) {
+            stream::check_output()?;
+            return Ok(Self {
+                path: path.to_owned(),
+                format: None,
+            });
+        }
         if path.is_dir() {
             let message = format!("{name} is a folder; give the name of the file to write");
             return Err(UsageError(message).into());
@@ -37,12 +46,12 @@ impl OutputFile {
         check_folder(path)?;
         Ok(Self {
             path: path.to_owned(),
-            format,
+            format: Some(format),
         })
     }
 
-    /// Format by the name.
-    pub fn format(&self) -> ImageFormat {
+    /// Format by the name; standard output has none.
+    pub fn format(&self) -> Option<ImageFormat> {
         self.format
     }
 
@@ -53,7 +62,7 @@ impl OutputFile {
     /// If the picture is too large for the format or the file cannot be written; then nothing of
     /// it is left.
     pub fn write(&self, photo: &Photo, options: &EncodeOptions, terminal: &Terminal) -> Result<()> {
-        let encoded = photo.encode(Some(self.format), options).map_err(|error| {
+        let encoded = photo.encode(self.format, options).map_err(|error| {
             anyhow!("cannot encode {}: the picture {error}", self.path.display())
         })?;
         for warning in &encoded.warnings {
@@ -94,12 +103,15 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Writes a temporary file beside `path` and renames it, so that `path` is always whole: the old
-/// file or the new one.
+/// file or the new one. `-` is standard output.
 ///
 /// # Errors
 ///
 /// If the file cannot be written; then nothing of it is left.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    if is_stream(path) {
+        return stream::write(bytes);
+    }
     // Through a link to the file that it names, rather than replacing the link.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let write = || -> std::io::Result<()> {

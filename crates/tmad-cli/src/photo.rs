@@ -1,5 +1,6 @@
 //! Reading picture files.
 
+use crate::stream::{self, is_stream};
 use crate::terminal::UsageError;
 use anyhow::{Context, Result, anyhow, bail};
 use inpaint_photo::{Limits, Photo, PhotoError, format_of};
@@ -24,7 +25,7 @@ pub fn read_photo(path: &Path, limits: &Limits) -> Result<Photo> {
 ///
 /// If there is nothing under this name.
 pub fn check_there(path: &Path) -> Result<()> {
-    if !path.exists() {
+    if !is_stream(path) && !path.exists() {
         bail!("{} does not exist; check the path", path.display());
     }
     Ok(())
@@ -49,6 +50,9 @@ pub fn about(name: impl fmt::Display, error: &PhotoError) -> anyhow::Error {
 /// If the file is missing, a folder, or cannot be read.
 pub fn read_picture_file(path: &Path) -> Result<Vec<u8>> {
     let name = path.display();
+    if is_stream(path) {
+        return read_picture(&mut stream::input()?).context("cannot read standard input");
+    }
     let mut file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => anyhow!("{name} does not exist; check the path"),
         _ => anyhow!("cannot open {name}: {error}"),
@@ -56,15 +60,15 @@ pub fn read_picture_file(path: &Path) -> Result<Vec<u8>> {
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err(UsageError(format!("{name} is a folder; give a picture file")).into());
     }
-    let cannot_read = || format!("cannot read {name}");
-    // The first bytes tell whether the rest is worth reading: a film may fill the memory.
+    read_picture(&mut file).with_context(|| format!("cannot read {name}"))
+}
+
+/// The first bytes tell whether the rest is worth reading: a film may fill the memory.
+fn read_picture(file: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    (&mut file)
-        .take(64)
-        .read_to_end(&mut bytes)
-        .with_context(cannot_read)?;
+    file.by_ref().take(64).read_to_end(&mut bytes)?;
     if format_of(&bytes).is_ok() {
-        file.read_to_end(&mut bytes).with_context(cannot_read)?;
+        file.read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use tmad_ops::Precision;
+#[cfg(feature = "train")]
 use tmad_train::config;
 
 /// How exactly convolutions multiply.
@@ -36,6 +37,7 @@ impl PrecisionChoice {
     }
 
     /// As a training run's configuration has it.
+    #[cfg(feature = "train")]
     pub fn of_a_run(self) -> config::PrecisionChoice {
         match self {
             Self::F32 => config::PrecisionChoice::F32,

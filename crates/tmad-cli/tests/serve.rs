@@ -26,7 +26,10 @@ impl Drop for Service {
 #[cfg(unix)]
 fn it_serves_every_method_until_it_is_told_to_stop() {
     let child = Command::new(env!("CARGO_BIN_EXE_tmad"))
-        .args(["serve", "--addr", "127.0.0.1:0", "--log", "json"])
+        .arg("serve")
+        // As containers give options.
+        .envs([("TMAD_ADDR", "127.0.0.1:0"), ("TMAD_LOG", "json")])
+        .envs([("TMAD_MAX_MEGAPIXELS", "7"), ("TMAD_ALLOW_PUBLIC", "0")])
         .env_remove("TMAD_TOKEN")
         .stderr(Stdio::piped())
         .spawn()
@@ -38,6 +41,7 @@ fn it_serves_every_method_until_it_is_told_to_stop() {
     let addr = rest.split(' ').next().unwrap().parse().unwrap();
 
     let models = request(addr, "GET", "/v1/models", &[], &[]).json();
+    assert_eq!(models["limits"]["pixels"], 7_000_000);
     let models = models["models"].as_array().unwrap();
     let names: Vec<_> = models.iter().map(|model| &model["name"]).collect();
     assert_eq!(names, ["tmad", "coarse", "patchmatch"]);

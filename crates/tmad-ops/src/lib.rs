@@ -15,6 +15,8 @@ pub mod kernels;
 #[cfg(feature = "libtorch")]
 mod libtorch;
 pub mod memory;
+#[cfg(feature = "train")]
+mod training;
 
 use backend::TmadOps;
 use burn::backend::{Dispatch, DispatchDevice};
@@ -223,6 +225,7 @@ fn has_kernels(device: &Device) -> bool {
         DispatchDevice::Flex(_) => true,
         #[cfg(feature = "libtorch")]
         DispatchDevice::LibTorch(_) => true,
+        #[cfg(feature = "train")]
         DispatchDevice::Autodiff(inner) => match &**inner {
             DispatchDevice::Flex(_) => true,
             #[cfg(feature = "libtorch")]

@@ -3,7 +3,8 @@
 
 #![allow(deprecated)]
 
-use crate::backend::{TmadOps, TrainableOps};
+use crate::backend::TmadOps;
+use crate::training::TrainableOps;
 use crate::{CARAFE_KERNEL, CARAFE_TAPS, Conv2dOptions, KeptWeights};
 use burn::backend::LibTorch;
 use burn::backend::libtorch::TchTensor;

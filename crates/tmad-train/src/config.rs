@@ -2,6 +2,7 @@
 
 use crate::discriminators::{DiscriminatorConfig, GlobalDiscriminator};
 use serde::{Deserialize, Serialize};
+use tmad::ConfigError;
 use tmad::model::ModelConfig;
 
 pub use crate::precision::PrecisionChoice;
@@ -67,38 +68,46 @@ impl TrainConfig {
     /// # Errors
     ///
     /// What is wrong, and with which field.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         if self.stages.is_empty() {
-            return Err("stages: at least one is needed".to_owned());
+            return Err(ConfigError::new("stages", "at least one is needed"));
         }
         for (index, stage) in self.stages.iter().enumerate() {
             if stage.batch_size == 0 || stage.size_px == 0 || stage.cycles.is_empty() {
-                return Err(format!(
-                    "stages[{index}]: batch_size, size_px and the number of cycles must not be 0"
+                return Err(ConfigError::new(
+                    format!("stages[{index}]"),
+                    format!("batch_size, size_px and the number of cycles must not be 0"),
                 ));
             }
         }
         let mut bounds = self.stages.iter().filter_map(|s| s.max_gradient_norm);
         if let Some(bound) = bounds.find(|bound| bound.is_nan() || *bound <= 0.0) {
-            return Err(format!(
-                "stages: max_gradient_norm of {bound} is not above 0"
+            return Err(ConfigError::new(
+                "stages",
+                format!("max_gradient_norm of {bound} is not above 0"),
             ));
         }
         let is_judged = self.losses.judges_pictures();
         let least = GlobalDiscriminator::MIN_SIDE_PX as u32;
         let small = |stage: &&StageConfig| stage.networks.synthesise() && stage.size_px < least;
         if let Some(stage) = self.stages.iter().find(small).filter(|_| is_judged) {
-            return Err(format!(
-                "stages: the global discriminator needs size_px of {least} or more, not {}; \
+            return Err(ConfigError::new(
+                "stages",
+                format!(
+                    "the global discriminator needs size_px of {least} or more, not {}; \
                  enlarge it or switch losses.blend off",
-                stage.size_px
+                    stage.size_px
+                ),
             ));
         }
         self.model.check()?;
         self.discriminators.check(self.model.patch_px)?;
         self.data.check()?;
         if !(0.0..1.0).contains(&self.ema_decay) {
-            return Err(format!("ema_decay: {} is not in [0, 1)", self.ema_decay));
+            return Err(ConfigError::new(
+                "ema_decay",
+                format!("{} is not in [0, 1)", self.ema_decay),
+            ));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use inpaint_core::random::Random;
 use serde::{Deserialize, Serialize};
+use tmad::ConfigError;
 use tmad::layers::NEGATIVE_SLOPE;
 use tmad_ops::Conv2dOptions;
 
@@ -39,17 +40,19 @@ impl DiscriminatorConfig {
     /// # Errors
     ///
     /// What is wrong, and with which field.
-    pub fn check(&self, patch_px: usize) -> Result<(), String> {
+    pub fn check(&self, patch_px: usize) -> Result<(), ConfigError> {
         let widths = self.patch_widths.iter().chain(&self.global_widths);
         if let Some(width) = widths.into_iter().find(|w| !(1..=1024).contains(*w)) {
-            return Err(format!("discriminators: width {width} is not in 1..=1024"));
+            let problem = format!("width {width} is not in 1..=1024");
+            return Err(ConfigError::new("discriminators", problem));
         }
         let halvings = self.patch_widths.len().saturating_sub(1);
         if self.patch_widths.is_empty() || halvings > 8 || !patch_px.is_multiple_of(1 << halvings) {
-            return Err(format!(
-                "discriminators.patch_widths: {} widths do not fit patches of {patch_px} px",
+            let problem = format!(
+                "{} widths do not fit patches of {patch_px} px",
                 self.patch_widths.len()
-            ));
+            );
+            return Err(ConfigError::new("discriminators.patch_widths", problem));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tmad::ConfigError;
 use tmad::weights::WeightsError;
 
 /// A run.
@@ -187,5 +188,11 @@ pub enum TrainError {
     Damaged,
     /// The configuration makes no sense.
     #[error("configuration: {0}")]
-    Config(String),
+    Config(#[from] ConfigError),
+    /// No device was given.
+    #[error("there is no device to train on; give one or more")]
+    NoDevice,
+    /// What weights carry as metadata cannot be written down.
+    #[error("the configuration cannot be stored: {0}")]
+    Metadata(#[from] serde_json::Error),
 }

@@ -144,15 +144,9 @@ pub(crate) fn metadata(
     config: &TrainConfig,
     record: &Record,
 ) -> Result<BTreeMap<String, String>, TrainError> {
-    let json = |value: serde_json::Result<String>| {
-        value.map_err(|error| TrainError::Config(error.to_string()))
-    };
     Ok(BTreeMap::from([
-        (
-            CONFIG_KEY.to_owned(),
-            json(serde_json::to_string(&config.model))?,
-        ),
-        ("training".to_owned(), json(serde_json::to_string(config))?),
+        (CONFIG_KEY.to_owned(), serde_json::to_string(&config.model)?),
+        ("training".to_owned(), serde_json::to_string(config)?),
         ("steps".to_owned(), record.place.total_steps.to_string()),
         (
             "perceptual".to_owned(),

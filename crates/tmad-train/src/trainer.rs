@@ -46,9 +46,9 @@ pub fn train(
         config.precision = config.precision.decided();
         folder.write_config(&config)?;
     }
-    config.check().map_err(TrainError::Config)?;
+    config.check()?;
     if options.devices.is_empty() {
-        return Err(TrainError::Config("no device to train on".to_owned()));
+        return Err(TrainError::NoDevice);
     }
     let mut log = folder.open_log(&config)?;
     let mut report = |event: Event| {

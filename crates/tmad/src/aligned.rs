@@ -6,6 +6,7 @@
 //! texture memory retrieved. So the network chooses between them pixel by pixel, and repairs.
 
 use crate::coarse::{check_count, check_trained_hole, check_widths};
+use crate::config_error::ConfigError;
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode, padded};
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -47,7 +48,7 @@ impl AlignedConfig {
     /// # Errors
     ///
     /// What is wrong, and with which field.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         check_widths("aligned.widths", &self.widths)?;
         check_widths("aligned.carafe_channels", &[self.carafe_channels])?;
         check_count("aligned.num_residual", self.num_residual)?;

@@ -1,5 +1,6 @@
 //! Coarse network (Section III-A): guesses the structure of the hole.
 
+use crate::config_error::ConfigError;
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode, padded};
 use crate::patch_synthesis::average_cells;
 use crate::tensors::map_planes;
@@ -60,21 +61,21 @@ impl CoarseConfig {
     /// # Errors
     ///
     /// What is wrong, and with which field.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         check_widths("coarse.widths", &self.widths)?;
         check_widths("coarse.carafe_channels", &[self.carafe_channels])?;
         check_count("coarse.num_residual", self.num_residual)?;
         if self.num_halvings > 3 {
-            return Err(format!(
-                "coarse.num_halvings: {} is more than 3",
-                self.num_halvings
+            return Err(ConfigError::new(
+                "coarse.num_halvings",
+                format!("{} is more than 3", self.num_halvings),
             ));
         }
         check_trained_hole("coarse.trained_hole_px", self.trained_hole_px)?;
         if !(1..=64).contains(&self.dilation) {
-            return Err(format!(
-                "coarse.dilation: {} is not in 1..=64",
-                self.dilation
+            return Err(ConfigError::new(
+                "coarse.dilation",
+                format!("{} is not in 1..=64", self.dilation),
             ));
         }
         Ok(())
@@ -82,31 +83,34 @@ impl CoarseConfig {
 }
 
 /// Bounds far above any sensible network keep a damaged configuration from exhausting the memory.
-pub(crate) fn check_widths(field: &str, widths: &[usize]) -> Result<(), String> {
+pub(crate) fn check_widths(field: &str, widths: &[usize]) -> Result<(), ConfigError> {
     if widths.is_empty() || widths.len() > 8 {
-        return Err(format!(
-            "{field}: 1 to 8 numbers are needed, not {}",
-            widths.len()
+        return Err(ConfigError::new(
+            field,
+            format!("1 to 8 numbers are needed, not {}", widths.len()),
         ));
     }
     match widths.iter().find(|width| !(1..=1024).contains(*width)) {
-        Some(width) => Err(format!("{field}: {width} is not in 1..=1024")),
+        Some(width) => Err(ConfigError::new(
+            field,
+            format!("{width} is not in 1..=1024"),
+        )),
         None => Ok(()),
     }
 }
 
 /// Whether a size of holes makes sense.
-pub(crate) fn check_trained_hole(field: &str, px: u32) -> Result<(), String> {
+pub(crate) fn check_trained_hole(field: &str, px: u32) -> Result<(), ConfigError> {
     if !(8..=4096).contains(&px) {
-        return Err(format!("{field}: {px} is not in 8..=4096"));
+        return Err(ConfigError::new(field, format!("{px} is not in 8..=4096")));
     }
     Ok(())
 }
 
 /// See [`check_widths`].
-pub(crate) fn check_count(field: &str, count: usize) -> Result<(), String> {
+pub(crate) fn check_count(field: &str, count: usize) -> Result<(), ConfigError> {
     if count > 64 {
-        return Err(format!("{field}: {count} is more than 64"));
+        return Err(ConfigError::new(field, format!("{count} is more than 64")));
     }
     Ok(())
 }

@@ -1,8 +1,14 @@
-//! T-MAD image inpainting (Xu et al., *Texture Memory-Augmented Deep Patch-Based Image
-//! Inpainting*, IEEE TIP 2021): networks, texture memory and the pipeline from photo to photo.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! [`TMad`] is all that most programs need. [`pipeline`] says how a photo goes through it;
+//! [`model`], [`coarse`], [`texture_memory`], [`aligned`] and [`patch_synthesis`] are the
+//! networks, [`weights`] their files.
 
 pub mod aligned;
 pub mod coarse;
+mod config_error;
 mod inputs;
 pub mod layers;
 pub mod model;
@@ -17,3 +23,8 @@ mod scale;
 pub mod tensors;
 pub mod texture_memory;
 pub mod weights;
+
+pub use burn::tensor::Device;
+pub use config_error::ConfigError;
+pub use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, TextureMethod};
+pub use pipeline::TMad;

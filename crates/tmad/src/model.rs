@@ -2,6 +2,7 @@
 
 use crate::aligned::{AlignedConfig, AlignedSynthesis};
 use crate::coarse::{Coarse, CoarseConfig, Prior};
+use crate::config_error::ConfigError;
 use crate::layers::Initializer;
 use crate::patch_synthesis::{Backbone, FeatureEncoder, PatchSynthesisConfig};
 use crate::patches::{Position, assemble, extract, hole_cells, no_patches, select_hole};
@@ -58,12 +59,12 @@ impl ModelConfig {
     /// # Errors
     ///
     /// What is wrong, and with which field.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         // Candidates are halved twice.
         if !self.patch_px.is_multiple_of(4) || !(4..=256).contains(&self.patch_px) {
-            return Err(format!(
-                "patch_px: {} is no multiple of 4 in 4..=256",
-                self.patch_px
+            return Err(ConfigError::new(
+                "patch_px",
+                format!("{} is no multiple of 4 in 4..=256", self.patch_px),
             ));
         }
         self.coarse.check()?;
@@ -71,7 +72,10 @@ impl ModelConfig {
         if let Some(aligned) = &self.aligned {
             aligned.check()?;
             if self.coarse.prior != Prior::PatchMatch {
-                return Err("aligned: set coarse.prior to patchmatch".to_owned());
+                return Err(ConfigError::new(
+                    "aligned",
+                    "set coarse.prior to patchmatch",
+                ));
             }
         }
         self.synthesis.check(self.patch_px)

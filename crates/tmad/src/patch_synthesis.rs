@@ -2,6 +2,7 @@
 //! retrieved candidates to the patch.
 
 use crate::coarse::{check_count, check_widths};
+use crate::config_error::ConfigError;
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up};
 use crate::patches::centre;
 use crate::tensors::map_planes;
@@ -63,7 +64,7 @@ impl PatchSynthesisConfig {
     /// # Errors
     ///
     /// What is wrong, and with which field.
-    pub fn check(&self, patch_px: usize) -> Result<(), String> {
+    pub fn check(&self, patch_px: usize) -> Result<(), ConfigError> {
         check_widths("synthesis.encoder_widths", &self.encoder_widths)?;
         check_widths("synthesis.decoder_widths", &self.decoder_widths)?;
         check_widths("synthesis.feature_widths", &self.feature_widths)?;
@@ -71,28 +72,38 @@ impl PatchSynthesisConfig {
         check_count("synthesis.num_residual", self.num_residual)?;
         check_count("synthesis.num_feature_residual", self.num_feature_residual)?;
         if self.up_scales.len() != self.decoder_widths.len() {
-            return Err(format!(
-                "synthesis: {} up_scales for {} decoder_widths",
-                self.up_scales.len(),
-                self.decoder_widths.len()
+            return Err(ConfigError::new(
+                "synthesis",
+                format!(
+                    "{} up_scales for {} decoder_widths",
+                    self.up_scales.len(),
+                    self.decoder_widths.len()
+                ),
             ));
         }
         if let Some(scale) = self.up_scales.iter().find(|scale| !matches!(scale, 1 | 2)) {
-            return Err(format!("synthesis.up_scales: {scale} is neither 1 nor 2"));
+            return Err(ConfigError::new(
+                "synthesis.up_scales",
+                format!("{scale} is neither 1 nor 2"),
+            ));
         }
         let factor = 1 << (self.encoder_widths.len() - 1);
         let innermost = patch_px / factor;
         let side = innermost * self.up_scales.iter().product::<usize>();
         if !patch_px.is_multiple_of(factor) || !(patch_px..=4 * patch_px).contains(&side) {
-            return Err(format!(
-                "synthesis: from {patch_px} px, encoder_widths and up_scales lead to {side} px"
+            return Err(ConfigError::new(
+                "synthesis",
+                format!("from {patch_px} px, encoder_widths and up_scales lead to {side} px"),
             ));
         }
         // The encoder sees a patch more on each side.
         if self.crop_margin > innermost {
-            return Err(format!(
-                "synthesis.crop_margin: {} cells are more than the {innermost} around a patch",
-                self.crop_margin
+            return Err(ConfigError::new(
+                "synthesis.crop_margin",
+                format!(
+                    "{} cells are more than the {innermost} around a patch",
+                    self.crop_margin
+                ),
             ));
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! was trained for, and *synthesis* at full resolution retrieves windows from the texture memory,
 //! chooses and repairs; known pixels stay as they are.
 
+use crate::config_error::ConfigError;
 use crate::model::{Model, ModelConfig};
 use crate::patches::Position;
 use crate::regions::{Region, regions};
@@ -22,6 +23,7 @@ mod structure;
 mod synthesis;
 
 /// Weights that this project trained, compiled in.
+#[cfg(feature = "built-in-weights")]
 static BUILT_IN: &[u8] = include_bytes!("../weights/tmad.safetensors");
 
 /// Metadata key of the networks' configuration.
@@ -40,11 +42,12 @@ pub struct TMad {
 }
 
 impl TMad {
-    /// With the weights that come with this crate.
+    /// With the weights that come with this crate (feature `built-in-weights`, on by default).
     ///
     /// # Errors
     ///
     /// None in practice; the weights are checked by this crate's tests.
+    #[cfg(feature = "built-in-weights")]
     pub fn built_in(device: &Device) -> Result<Self, WeightsError> {
         Self::from_bytes(BUILT_IN, device)
     }
@@ -64,7 +67,7 @@ impl TMad {
             .ok_or_else(|| metadata_error("it is missing".to_owned()))?;
         let config: ModelConfig =
             serde_json::from_str(config).map_err(|error| metadata_error(error.to_string()))?;
-        config.check().map_err(metadata_error)?;
+        (config.check()).map_err(|error| metadata_error(error.to_string()))?;
         Ok(Self {
             model: file.load(Model::unloaded(&config, device))?,
             metadata: file.metadata().clone(),
@@ -85,7 +88,7 @@ impl TMad {
     /// # Errors
     ///
     /// What is wrong with the switches, and with which field.
-    pub fn with_memory(self, change: impl FnOnce(&mut MemoryConfig)) -> Result<Self, String> {
+    pub fn with_memory(self, change: impl FnOnce(&mut MemoryConfig)) -> Result<Self, ConfigError> {
         let mut config = self.model.config().clone();
         change(&mut config.memory);
         config.check()?;

@@ -2,6 +2,7 @@
 //! are to a hole patch, and the retrieval of the most similar ones.
 
 use crate::coarse::check_widths;
+use crate::config_error::ConfigError;
 use crate::layers::{Conv2d, Initializer};
 use crate::patch_synthesis::average_cells;
 use crate::patches::{HoleCounts, Position};
@@ -68,30 +69,34 @@ impl MemoryConfig {
     /// # Errors
     ///
     /// What is wrong, and with which field.
-    pub fn check(&self, patch_px: usize) -> Result<(), String> {
+    pub fn check(&self, patch_px: usize) -> Result<(), ConfigError> {
         let (hidden, channels) = self.embedding_widths;
         check_widths("memory.embedding_widths", &[hidden, channels])?;
         check_widths("memory.num_candidates", &[self.num_candidates])?;
         if let Some(distinct) = self.num_distinct
             && !(1..=self.num_candidates).contains(&distinct)
         {
-            return Err(format!(
-                "memory.num_distinct: {distinct} is not in 1..={}",
-                self.num_candidates
+            return Err(ConfigError::new(
+                "memory.num_distinct",
+                format!("{distinct} is not in 1..={}", self.num_candidates),
             ));
         }
         if self.stride_px == 0 || self.num_pool == 0 {
-            return Err("memory: stride_px and num_pool must not be 0".to_owned());
+            return Err(ConfigError::new(
+                "memory",
+                "stride_px and num_pool must not be 0",
+            ));
         }
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
-            return Err(format!(
-                "memory.temperature: {} is not positive",
-                self.temperature
+            return Err(ConfigError::new(
+                "memory.temperature",
+                format!("{} is not positive", self.temperature),
             ));
         }
         match self.embedding_pool {
-            Some(pool) if pool == 0 || !patch_px.is_multiple_of(pool) => Err(format!(
-                "memory.embedding_pool: {pool} does not divide patch_px, {patch_px}"
+            Some(pool) if pool == 0 || !patch_px.is_multiple_of(pool) => Err(ConfigError::new(
+                "memory.embedding_pool",
+                format!("{pool} does not divide patch_px, {patch_px}"),
             )),
             _ => Ok(()),
         }

@@ -363,5 +363,7 @@ fn fewer_candidates_are_the_best_ones_repeated() {
     }
     assert_ne!(one.completed, all.completed);
     let error = tmad().with_memory(|memory| memory.num_distinct = Some(5));
-    assert!(error.unwrap_err().contains("1..=4"));
+    let error = error.unwrap_err();
+    assert_eq!(error.field, "memory.num_distinct");
+    assert!(error.problem.contains("1..=4"));
 }

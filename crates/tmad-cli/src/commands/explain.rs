@@ -11,10 +11,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 use image::DynamicImage;
 use inpaint_core::{ExplainedPatch, InpaintError, Square, TextureMethod};
-use inpaint_photo::Limits;
+use inpaint_photo::{ImageFormat, Limits};
 use serde::Serialize;
-use std::io::{self, Cursor, Write};
-use std::path::{Path, PathBuf};
+use std::io::Cursor;
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,8 +107,7 @@ impl JsonPatch {
 pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
     check_there(&args.photo)?;
     let output = args.output.as_deref().map(OutputFile::new).transpose()?;
-    let is_stdout = |path: &&Path| path.as_os_str() == "-";
-    if let Some(path) = args.json.as_deref().filter(|path| !is_stdout(path)) {
+    if let Some(path) = args.json.as_deref() {
         check_folder(path)?;
     }
     let limits = Limits::megapixels(args.max_megapixels);
@@ -123,6 +122,7 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
     }
 
     args.engine.prepare()?;
+    terminal.detail(&args.engine);
     let method = args.engine.load_tmad(&args.engine.open_device()?)?;
     let (control, bar) = terminal.control(args.seed, interrupt::stop_flag());
     let image = photo.to_rgb().into_owned();
@@ -135,7 +135,8 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
     if let Some(output) = output {
         let figure = figure::draw(&image, mask, &explanation, args.patches.into());
         let mut bytes = Cursor::new(Vec::new());
-        DynamicImage::from(figure).write_to(&mut bytes, output.format())?;
+        DynamicImage::from(figure)
+            .write_to(&mut bytes, output.format().unwrap_or(ImageFormat::Png))?;
         output.write_bytes(bytes.get_ref())?;
     }
     if let Some(path) = args.json.as_deref() {
@@ -146,11 +147,7 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
         };
         let mut bytes = serde_json::to_vec_pretty(&json)?;
         bytes.push(b'\n');
-        if is_stdout(&path) {
-            io::stdout().write_all(&bytes)?;
-        } else {
-            write_file(path, &bytes)?;
-        }
+        write_file(path, &bytes)?;
     }
     Ok(())
 }

@@ -13,7 +13,16 @@ use std::path::PathBuf;
 use tmad::model::{Model, ModelConfig};
 use tmad::pipeline::CONFIG_KEY;
 use tmad::weights::parameter_counts;
+#[cfg(feature = "train")]
 use tmad_train::config::TrainConfig;
+
+const LICENCE: &str = "\
+tmad and its built-in weights are under the MIT licence or the Apache License 2.0, at your choice.
+
+";
+
+/// Made by cargo-about; see CONTRIBUTING.md.
+const THIRD_PARTY: &str = include_str!("../../third-party.txt");
 
 /// Options of `tmad info`.
 #[derive(Debug, Args)]
@@ -24,6 +33,9 @@ pub struct InfoArgs {
     /// Machine-readable
     #[arg(long)]
     json: bool,
+    /// The licences of the program and of all that it contains
+    #[arg(long, alias = "licenses", conflicts_with_all = ["weights", "json"])]
+    licences: bool,
 }
 
 #[derive(Serialize)]
@@ -64,8 +76,12 @@ struct DeviceInfo {
 ///
 /// If the weights cannot be read or standard output is closed.
 pub fn run(args: &InfoArgs) -> Result<()> {
-    let info = Info::collect(args)?;
     let mut out = io::stdout().lock();
+    if args.licences {
+        write!(out, "{LICENCE}{THIRD_PARTY}")?;
+        return Ok(());
+    }
+    let info = Info::collect(args)?;
     if args.json {
         serde_json::to_writer_pretty(&mut out, &info)?;
         writeln!(out)?;
@@ -151,6 +167,7 @@ impl Weights {
         for (key, value) in &self.metadata {
             let default = match key.as_str() {
                 CONFIG_KEY => serde_json::to_value(ModelConfig::default()),
+                #[cfg(feature = "train")]
                 "training" => serde_json::to_value(TrainConfig::default()),
                 _ => Ok(Value::Null),
             };

@@ -7,6 +7,7 @@ use crate::job::{Engine, Filled, Job};
 use crate::location::Location;
 use crate::mask_file::MaskArgs;
 use crate::method::{EngineArgs, Method};
+use crate::stream;
 use crate::terminal::{Terminal, UsageError};
 use anyhow::Result;
 use clap::Args;
@@ -26,6 +27,7 @@ Examples:
   tmad inpaint cutout.png --mask alpha -o whole.png
   tmad inpaint scan.tif -m scratches.png --grow 3 -o scan-clean.tif
   tmad inpaint a.jpg b.jpg -m masks -o clean
+  curl https://example.org/photo.jpg | tmad inpaint - --box 40,60,120,80 -o - > out.jpg
   tmad inpaint photos -m watermark.png -o clean --recursive --skip-existing
 
 White in the mask is filled, black is kept. The mask has the photo's size as people see it: an \
@@ -39,15 +41,20 @@ gs://, az://) take the place of files and folders in builds with the feature `ob
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct InpaintArgs {
-    /// Picture with a part to replace (JPEG, PNG, WebP, TIFF, BMP), several, or a folder of them
+    /// Picture with a part to replace (JPEG, PNG, WebP, TIFF, BMP), several, or a folder of them;
+    /// - is standard input
     #[arg(required = true, value_name = "PHOTO")]
     photos: Vec<OsString>,
     #[command(flatten)]
     mask: MaskArgs,
     /// Where the result goes; its extension is the format. May be the photo itself. For several
-    /// photos a folder, for a folder of photos another one
+    /// photos a folder, for a folder of photos another one. - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: OsString,
+    /// Format of the result (png, jpg, webp, tiff, bmp), whatever its name; if not given, by the
+    /// extension, and on standard output the photo's own
+    #[arg(long, value_parser = parse_format)]
+    format: Option<ImageFormat>,
     /// What fills the hole
     #[arg(long, value_enum, default_value_t = Method::Tmad)]
     method: Method,
@@ -97,12 +104,17 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
         .into_iter()
         .filter(|&f| f)
         .count();
+    if (num_folders > 0 || photos.len() > 1) && (args.format.is_some() || output.is_stream()) {
+        let message = "the results of a folder or of several photos keep their formats and names; \
+                       give --output a folder and leave --format away";
+        return Err(UsageError(message.to_owned()).into());
+    }
     let what = match (&photos[..], num_folders) {
         ([photo], 0) => {
             args.folder.refuse(&photo.to_string())?;
             // What is wrong with the photo itself is said first.
             let file = photo.read()?;
-            What::One(photo, file, check_output(&output)?)
+            What::One(photo, file, check_output(&output, args.format)?)
         }
         ([folder], _) => {
             if !args.folder.is_batch() && output_format(&output).is_ok() {
@@ -127,6 +139,10 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
             return Err(UsageError(message).into());
         }
     };
+    if args.json && output.is_stream() {
+        let message = "--json and --output - both want standard output".to_owned();
+        return Err(UsageError(message).into());
+    }
     let report = Report {
         json: args.json,
         names_photos: !matches!(what, What::One(..)),
@@ -157,13 +173,14 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
         },
     };
     args.engine.prepare()?;
+    terminal.detail(&args.engine);
     let stop = interrupt::stop_flag();
     let control = || Control::with_seed(args.seed).with_cancel_flag(Arc::clone(&stop));
     let many =
         |items: Items| inpaint_folder::run(&args.folder, &job, &items, &control(), &stop, &report);
     match what {
         What::One(photo, file, format) => {
-            let output = (&output, Some(format));
+            let output = (&output, format);
             one(
                 args,
                 &job,
@@ -180,8 +197,8 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
 
 /// What there is to fill.
 enum What<'a> {
-    /// A photo, its file, and the format of the result.
-    One(&'a Location, Vec<u8>, ImageFormat),
+    /// A photo, its file, and the format of the result; none is the photo's own.
+    One(&'a Location, Vec<u8>, Option<ImageFormat>),
     Several(&'a [Location]),
     Folder(&'a Location),
 }
@@ -212,7 +229,13 @@ fn one(
 ) -> Result<()> {
     let (control, bar) = (report.terminal).control(args.seed, Arc::clone(&stop));
     let start = Instant::now();
-    let (name, target) = (photo.to_string(), output.to_string());
+    let (mut name, mut target) = (photo.to_string(), output.to_string());
+    if photo.is_stream() {
+        name = "standard input".to_owned();
+    }
+    if output.is_stream() {
+        target = "standard output".to_owned();
+    }
     let filled = job.run(&name, file, &target, format, &control);
     bar.finish_and_clear();
     let filled = filled.and_then(|mut filled| {
@@ -244,15 +267,27 @@ fn one(
     }
 }
 
-/// The format by the name of the output, which must be a file.
-fn check_output(output: &Location) -> Result<ImageFormat> {
+/// The format that is asked for, by name or by the output's extension. The output must be a file
+/// or standard output.
+fn check_output(output: &Location, named: Option<ImageFormat>) -> Result<Option<ImageFormat>> {
+    if output.is_stream() {
+        stream::check_output()?;
+        return Ok(named);
+    }
     if output.is_folder()? {
         let message = format!("{output} is a folder; give the name of the file to write");
         return Err(UsageError(message).into());
     }
-    let format = output_format(output)?;
+    let format = match named {
+        Some(format) => format,
+        None => output_format(output)?,
+    };
     output.check_parent()?;
-    Ok(format)
+    Ok(Some(format))
+}
+
+fn parse_format(name: &str) -> Result<ImageFormat, String> {
+    format_of_extension(name).ok_or_else(|| format!("use one of {WRITABLE}"))
 }
 
 fn output_format(output: &Location) -> Result<ImageFormat, UsageError> {

@@ -26,14 +26,15 @@ the hole it is not looked at.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RefineArgs {
-    /// Picture with a part to replace (JPEG, PNG, WebP, TIFF, BMP)
+    /// Picture with a part to replace (JPEG, PNG, WebP, TIFF, BMP); - is standard input
     photo: PathBuf,
     #[command(flatten)]
     mask: MaskArgs,
     /// The photo with its hole filled by another method
     #[arg(long, value_name = "FILE")]
     coarse: PathBuf,
-    /// Where the result goes; its extension is the format. May be the photo itself
+    /// Where the result goes; its extension is the format. May be the photo itself, or - for
+    /// standard output in the photo's format
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -78,6 +79,7 @@ pub fn run(args: &RefineArgs, terminal: &Terminal) -> Result<()> {
     }
 
     args.engine.prepare()?;
+    terminal.detail(&args.engine);
     let method = args.engine.load_tmad(&args.engine.open_device()?)?;
     let (control, bar) = terminal.control(args.seed, interrupt::stop_flag());
     let (image, guess) = (photo.to_rgb().into_owned(), coarse.to_rgb());

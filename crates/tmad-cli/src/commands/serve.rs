@@ -1,14 +1,16 @@
 //! `tmad serve`: the methods as a web page and an HTTP API.
 
 use crate::method::EngineArgs;
-use crate::terminal::{Terminal, UsageError};
+use crate::terminal::{Terminal, UsageError, Verbosity};
 use anyhow::Result;
+use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use inpaint_core::patchmatch::PatchMatch;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tmad_serve::{Config, Limits, Model, ServeError, Timeouts};
+use tracing_subscriber::filter::LevelFilter;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,41 +26,52 @@ send is written to disk. Ctrl-C finishes what has begun, a second one does not."
 #[command(after_help = EXAMPLES)]
 pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(
+        long,
+        env = "TMAD_ADDR",
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:8080"
+    )]
     addr: SocketAddr,
     /// Secret that clients have to send (Authorization: Bearer …); better given in the
-    /// environment variable TMAD_TOKEN, where other users of the machine do not see it
-    #[arg(long, value_name = "TOKEN")]
+    /// environment, where other users of the machine do not see it
+    #[arg(long, env = "TMAD_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
     /// Listen on an address that other machines reach, without a token
-    #[arg(long)]
+    #[arg(long, env = "TMAD_ALLOW_PUBLIC", value_parser = FalseyValueParser::new())]
     allow_public: bool,
-    /// Web pages of this origin may use the API, too; may be repeated, * is any
-    #[arg(long, value_name = "ORIGIN")]
+    /// Web pages of this origin may use the API, too; may be repeated, or be a
+    /// list with commas; * is any
+    #[arg(long, env = "TMAD_CORS", value_name = "ORIGIN", value_delimiter = ',')]
     cors: Vec<String>,
     /// Requests that are worked on at the same time
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "TMAD_WORKERS", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     workers: u16,
     /// Requests that may wait; further ones are sent away with 429
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(long, env = "TMAD_QUEUE", value_name = "N", default_value_t = 32)]
     queue: u16,
     /// Largest request in MiB
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "TMAD_MAX_BODY_MIB", value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     max_body_mib: u16,
     /// Memory for all requests that are being received or wait, in MiB
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    #[arg(long, env = "TMAD_MAX_BUFFERED_MIB", value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     max_buffered_mib: u32,
     /// Largest picture to decode; small files can hold pictures that fill the memory
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    #[arg(long, env = "TMAD_MAX_MEGAPIXELS", value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=2000))]
     max_megapixels: u32,
     /// Longest side of a picture in pixels
-    #[arg(long, value_name = "PX", default_value_t = 20_000)]
+    #[arg(
+        long,
+        env = "TMAD_MAX_SIDE",
+        value_name = "PX",
+        default_value_t = 20_000
+    )]
     max_side: u32,
     /// Longest time for a request in seconds, its wait in the queue included
-    #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    #[arg(long, env = "TMAD_TIMEOUT", value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86400))]
     timeout: u64,
     /// How the log on standard error looks
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, env = "TMAD_LOG", value_enum, default_value_t = LogFormat::Text)]
     log: LogFormat,
     #[command(flatten)]
     engine: EngineArgs,
@@ -85,10 +98,11 @@ pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<()> {
     let config = config(args);
     // Before the weights are loaded, which takes a while.
     config.check().map_err(explained)?;
-    if !terminal.is_quiet() {
-        log_to_stderr(args.log);
+    if terminal.verbosity() >= Verbosity::Notes {
+        log_to_stderr(args.log, terminal.verbosity());
     }
     args.engine.prepare()?;
+    terminal.detail(&args.engine);
     let models = models(&args.engine)?;
     tmad_serve::run(config, models, |addr| {
         terminal.note(format_args!(
@@ -112,11 +126,10 @@ fn explained(error: ServeError) -> anyhow::Error {
 }
 
 fn config(args: &ServeArgs) -> Config {
-    let from_environment = || std::env::var("TMAD_TOKEN").ok();
     let pixels = u64::from(args.max_megapixels) * 1_000_000;
     Config {
         addr: args.addr,
-        token: args.token.clone().or_else(from_environment),
+        token: args.token.clone(),
         allow_public: args.allow_public,
         cors: args.cors.clone(),
         workers: args.workers.into(),
@@ -161,8 +174,13 @@ fn models(engine: &EngineArgs) -> Result<Vec<Model>> {
     ])
 }
 
-fn log_to_stderr(format: LogFormat) {
+fn log_to_stderr(format: LogFormat, verbosity: Verbosity) {
+    let level = match verbosity {
+        Verbosity::Details => LevelFilter::DEBUG,
+        _ => LevelFilter::INFO,
+    };
     let log = tracing_subscriber::fmt()
+        .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_target(false);
     // Nobody else has set a log before, which is all that could go wrong.

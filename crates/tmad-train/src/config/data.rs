@@ -1,6 +1,7 @@
 //! What a training sample is.
 
 use serde::{Deserialize, Serialize};
+use tmad::ConfigError;
 
 /// Crops and masks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,21 +64,22 @@ impl Default for DataConfig {
 
 impl DataConfig {
     /// What is wrong, and with which field.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let error =
+            |field: &str, problem: String| Err(ConfigError::new(format!("data.{field}"), problem));
         if !(0.0..=1.0).contains(&self.min_crop) || self.min_crop == 0.0 {
-            return Err(format!("data.min_crop: {} is not in (0, 1]", self.min_crop));
+            return error("min_crop", format!("{} is not in (0, 1]", self.min_crop));
         }
         if !(self.min_crop..=1.0).contains(&self.max_crop) {
-            return Err(format!(
-                "data.max_crop: {} is not in [min_crop, 1], min_crop being {}",
-                self.max_crop, self.min_crop
-            ));
+            let [min, max] = [self.min_crop, self.max_crop];
+            let problem = format!("{max} is not in [min_crop, 1], min_crop being {min}");
+            return error("max_crop", problem);
         }
         if !(1.0..=4.0).contains(&self.max_aspect) {
-            return Err(format!(
-                "data.max_aspect: {} is not in [1, 4]",
-                self.max_aspect
-            ));
+            return error(
+                "max_aspect",
+                format!("{} is not in [1, 4]", self.max_aspect),
+            );
         }
         for (name, fraction) in [
             ("native_fraction", self.native_fraction),
@@ -87,11 +89,11 @@ impl DataConfig {
             ("rectangle_fraction", self.rectangle_fraction),
         ] {
             if !(0.0..=1.0).contains(&fraction) {
-                return Err(format!("data.{name}: {fraction} is not in [0, 1]"));
+                return error(name, format!("{fraction} is not in [0, 1]"));
             }
         }
         if self.repeats == 0 {
-            return Err("data.repeats must not be 0".to_owned());
+            return error("repeats", "it must not be 0".to_owned());
         }
         Ok(())
     }
