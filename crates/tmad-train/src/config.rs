@@ -76,7 +76,7 @@ impl TrainConfig {
             if stage.batch_size == 0 || stage.size_px == 0 || stage.cycles.is_empty() {
                 return Err(ConfigError::new(
                     format!("stages[{index}]"),
-                    format!("batch_size, size_px and the number of cycles must not be 0"),
+                    "batch_size, size_px and the number of cycles must not be 0",
                 ));
             }
         }
