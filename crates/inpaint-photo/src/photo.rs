@@ -145,6 +145,20 @@ impl Photo {
         })
     }
 
+    /// A picture that comes from no file: without metadata, and of the format PNG.
+    pub fn from_pixels(pixels: DynamicImage) -> Self {
+        Self {
+            pixels,
+            format: ImageFormat::Png,
+            orientation: Orientation::NoTransforms,
+            metadata: Metadata::default(),
+            is_bilevel: false,
+            jpeg: None,
+            filled: None,
+            warnings: Vec::new(),
+        }
+    }
+
     /// The format of the file.
     pub fn format(&self) -> ImageFormat {
         self.format
@@ -153,6 +167,11 @@ impl Photo {
     /// The samples, as people see the picture.
     pub fn pixels(&self) -> &DynamicImage {
         &self.pixels
+    }
+
+    /// The samples alone.
+    pub fn into_pixels(self) -> DynamicImage {
+        self.pixels
     }
 
     /// Width and height in pixels, as people see the picture.

@@ -5,7 +5,6 @@
 
 mod commands;
 mod device;
-mod figure;
 mod interrupt;
 mod job;
 mod location;

@@ -1,6 +1,5 @@
 //! `tmad explain`: where the texture of a result comes from, as a figure and as numbers.
 
-use crate::figure;
 use crate::interrupt::{self, Interrupted};
 use crate::mask_file::MaskArgs;
 use crate::method::EngineArgs;
@@ -10,7 +9,7 @@ use crate::terminal::Terminal;
 use anyhow::{Result, bail};
 use clap::Args;
 use image::DynamicImage;
-use inpaint_core::{ExplainedPatch, InpaintError, Square, TextureMethod};
+use inpaint_core::{ExplainedPatch, InpaintError, Square, TextureMethod, figure};
 use inpaint_photo::{ImageFormat, Limits};
 use serde::Serialize;
 use std::io::Cursor;
@@ -133,7 +132,7 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
         explanation => explanation?,
     };
     if let Some(output) = output {
-        let figure = figure::draw(&image, mask, &explanation, args.patches.into());
+        let figure = figure(&image, mask, &explanation, args.patches.into());
         let mut bytes = Cursor::new(Vec::new());
         DynamicImage::from(figure)
             .write_to(&mut bytes, output.format().unwrap_or(ImageFormat::Png))?;

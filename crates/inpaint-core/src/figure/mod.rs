@@ -1,4 +1,4 @@
-//! The figure of `tmad explain`: the stages of a result side by side (the paper's Figure 6), and
+//! The figure of an [`Explanation`]: the stages of a result side by side (the paper's Figure 6), and
 //! the candidates of its patches with the places that they come from (Figure 7).
 
 mod canvas;
@@ -6,7 +6,7 @@ mod font;
 
 use canvas::{Area, Canvas, cut, scaled, text_width};
 use image::{Rgb, RgbImage, imageops};
-use inpaint_core::{ExplainedPatch, Explanation, Mask, Rect, Square};
+use crate::{ExplainedPatch, Explanation, Mask, Rect, Square};
 
 const WIDTH: u32 = 1320;
 const MARGIN: u32 = 20;
@@ -34,7 +34,7 @@ const COLOURS: [Rgb<u8>; 8] = [
 ];
 
 /// Draws the figure with at most `num_patches` patches.
-pub fn draw(
+pub fn figure(
     image: &RgbImage,
     mask: &Mask,
     explanation: &Explanation,
@@ -334,7 +334,7 @@ fn spread<'a>(patches: &'a [ExplainedPatch], mask: &Mask, count: usize) -> Vec<&
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inpaint_core::ExplainedCandidate;
+    use crate::ExplainedCandidate;
 
     fn patch(x: i64, y: i64) -> ExplainedPatch {
         let candidates = (0..4u8).map(|rank| ExplainedCandidate {
@@ -372,7 +372,7 @@ mod tests {
                 completed: image.clone(),
                 patches: vec![patch(-8, -4), patch(8, -4)],
             };
-            let figure = draw(&image, &mask, &explanation, 8);
+            let figure = super::figure(&image, &mask, &explanation, 8);
             assert_eq!(figure.width(), WIDTH);
             let red = figure.pixels().filter(|p| **p == COLOURS[0]).count();
             // The frames of two tiles, 2 px on each of four sides.

@@ -2,7 +2,7 @@
 
 use super::font::{ADVANCE, GLYPH_HEIGHT, GLYPH_WIDTH, glyph};
 use image::{Rgb, RgbImage, imageops};
-use inpaint_core::Square;
+use crate::Square;
 
 /// A picture to draw on. What lies outside is not drawn.
 #[derive(Debug)]

@@ -1,0 +1,63 @@
+# The compiled half of the package. `Engine` takes arrays and bytes, and every choice explicitly.
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypedDict, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+class _Call(TypedDict):
+    seed: int
+    threads: int | None
+    progress: Callable[[float, str], object] | None
+
+class _Hole(TypedDict):
+    invert: bool
+    threshold: int
+    grow: int
+    feather: int
+    fit: bool
+
+class _Encode(TypedDict):
+    format: str | None
+    jpeg_quality: int | None
+    strip: bool
+    max_megapixels: int
+
+_Place: TypeAlias = tuple[int, int, int]
+
+@final
+class Explained:
+    @property
+    def patches(self) -> list[tuple[_Place, list[tuple[_Place, float]]]]: ...
+    def figure(self, patches: int) -> NDArray[np.uint8]: ...
+
+@final
+class Engine:
+    def __new__(
+        cls, method: str, weights: bytes | None, radius_px: int, call: _Call
+    ) -> Engine: ...
+    def inpaint(
+        self, image: NDArray[Any], mask: NDArray[np.bool_], hole: _Hole, call: _Call
+    ) -> NDArray[Any]: ...
+    def refine(
+        self,
+        image: NDArray[Any],
+        guess: NDArray[Any],
+        mask: NDArray[np.bool_],
+        hole: _Hole,
+        call: _Call,
+    ) -> NDArray[Any]: ...
+    def explain(
+        self, image: NDArray[Any], mask: NDArray[np.bool_], call: _Call
+    ) -> tuple[NDArray[Any], NDArray[Any], Explained]: ...
+    def inpaint_bytes(
+        self,
+        data: bytes,
+        mask: bytes | NDArray[np.bool_] | None,
+        hole: _Hole,
+        encode: _Encode,
+        call: _Call,
+    ) -> tuple[bytes, list[str]]: ...

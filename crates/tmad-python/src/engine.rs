@@ -1,0 +1,193 @@
+//! A method that is loaded once and used by many calls.
+
+use crate::arrays::{Samples, photo_to_array, to_mask};
+use crate::explained::Explained;
+use crate::failure::{inpaint_error, value_error};
+use crate::file::{self, EncodeArgs, HoleArgs, MaskInput};
+use crate::work::Call;
+use burn::tensor::Device;
+use inpaint_core::patchmatch::PatchMatch;
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, Telea, TextureMethod};
+use inpaint_photo::Hole;
+use numpy::PyReadonlyArray2;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+use std::sync::Arc;
+use tmad::pipeline::TMad;
+
+/// The method of an `Inpainter`.
+#[pyclass(frozen, module = "tmad._native")]
+pub struct Engine {
+    method: Arc<dyn Inpainter>,
+    /// The same, if it is one that copies texture.
+    texture: Option<Arc<dyn TextureMethod>>,
+}
+
+impl Engine {
+    fn texture(&self) -> PyResult<Arc<dyn TextureMethod>> {
+        self.texture.clone().ok_or_else(|| {
+            value_error(format!(
+                "{} copies no texture; only the methods tmad and coarse can do this",
+                self.method.name()
+            ))
+        })
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// Loads a method: `weights` are the bytes of a safetensors file, the built-in ones if None.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        method: &str,
+        weights: Option<PyBackedBytes>,
+        radius_px: u32,
+        call: Call<'_>,
+    ) -> PyResult<Self> {
+        let is_network = match method {
+            "tmad" | "coarse" => true,
+            "patchmatch" | "telea" => false,
+            _ => {
+                return Err(value_error(format!(
+                    "method is '{method}'; there are 'tmad', 'coarse', 'patchmatch' and 'telea'"
+                )));
+            }
+        };
+        if !is_network {
+            let method: Arc<dyn Inpainter> = match method {
+                "telea" => Arc::new(Telea { radius_px }),
+                _ => Arc::new(PatchMatch::default()),
+            };
+            return Ok(Self {
+                method,
+                texture: None,
+            });
+        }
+        let network = call.run(py, move |_| {
+            let device = Device::flex();
+            match weights {
+                None => TMad::built_in(&device),
+                Some(bytes) => TMad::from_bytes(&bytes, &device),
+            }
+            .map_err(|error| value_error(format!("cannot use the weights: {error}")))
+        })?;
+        let texture: Arc<dyn TextureMethod> = match method {
+            "coarse" => Arc::new(network.coarse_only()),
+            _ => Arc::new(network),
+        };
+        Ok(Self {
+            method: texture.clone(),
+            texture: Some(texture),
+        })
+    }
+
+    /// Fills the hole of an array.
+    fn inpaint<'py>(
+        &self,
+        py: Python<'py>,
+        image: Samples<'py>,
+        mask: PyReadonlyArray2<'py, bool>,
+        hole: HoleArgs,
+        call: Call<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let method = Arc::clone(&self.method);
+        let work = move |image: &RgbImage, mask: &Mask, control: &Control| {
+            method.inpaint(image, mask, control)
+        };
+        fill(py, &image, &mask, hole, &call, work)
+    }
+
+    /// Adds texture to `guess`.
+    fn refine<'py>(
+        &self,
+        py: Python<'py>,
+        image: Samples<'py>,
+        guess: Samples<'py>,
+        mask: PyReadonlyArray2<'py, bool>,
+        hole: HoleArgs,
+        call: Call<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (method, guess) = (self.texture()?, guess.to_photo()?);
+        let work = move |image: &RgbImage, mask: &Mask, control: &Control| {
+            method.refine(image, &guess.to_rgb(), mask, control)
+        };
+        fill(py, &image, &mask, hole, &call, work)
+    }
+
+    /// Fills the hole; returns guess, result, and where the texture comes from.
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        image: Samples<'py>,
+        mask: PyReadonlyArray2<'py, bool>,
+        call: Call<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>, Explained)> {
+        let (method, shape) = (self.texture()?, image.shape().to_vec());
+        let (mut completed, mask) = (image.to_photo()?, to_mask(&mask)?);
+        if mask.is_empty() {
+            return Err(value_error(
+                "the mask marks nothing, so there is nothing to explain",
+            ));
+        }
+        let (coarse, completed, explained) = call.run(py, move |control| {
+            let image = completed.to_rgb().into_owned();
+            let explanation = method.explain(&image, &mask, control);
+            let explanation = explanation.map_err(inpaint_error)?;
+            let mut coarse = completed.clone();
+            let hole = Hole::from(mask.clone());
+            for (photo, filling) in [
+                (&mut coarse, &explanation.coarse),
+                (&mut completed, &explanation.completed),
+            ] {
+                photo.fill_hole(filling, &hole).map_err(inpaint_error)?;
+            }
+            Ok((coarse, completed, Explained::new(image, mask, explanation)))
+        })?;
+        Ok((
+            photo_to_array(py, coarse, &shape)?,
+            photo_to_array(py, completed, &shape)?,
+            explained,
+        ))
+    }
+
+    /// Fills the hole of an encoded picture; returns the encoded result and warnings.
+    fn inpaint_bytes<'py>(
+        &self,
+        py: Python<'py>,
+        data: PyBackedBytes,
+        mask: Option<MaskInput<'py>>,
+        hole: HoleArgs,
+        encode: EncodeArgs,
+        call: Call<'py>,
+    ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>)> {
+        let mask = mask.map(MaskInput::to_source).transpose()?;
+        let method = Arc::clone(&self.method);
+        let (bytes, warnings) = call.run(py, move |control| {
+            file::fill(&*method, data, mask, &hole, &encode, control)
+        })?;
+        Ok((PyBytes::new(py, &bytes), warnings))
+    }
+}
+
+/// Fills the hole of an array with what `work` makes of the picture.
+fn fill<'py>(
+    py: Python<'py>,
+    image: &Samples<'py>,
+    mask: &PyReadonlyArray2<'py, bool>,
+    hole: HoleArgs,
+    call: &Call<'py>,
+    work: impl FnOnce(&RgbImage, &Mask, &Control) -> Result<RgbImage, InpaintError> + Send + 'static,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (mut photo, mask) = (image.to_photo()?, to_mask(mask)?);
+    let photo = call.run(py, move |control| {
+        let hole = hole.options().hole(mask);
+        if !hole.mask().is_empty() {
+            let completed = work(&photo.to_rgb(), hole.mask(), control).map_err(inpaint_error)?;
+            photo.fill_hole(&completed, &hole).map_err(inpaint_error)?;
+        }
+        Ok(photo)
+    })?;
+    photo_to_array(py, photo, image.shape())
+}
