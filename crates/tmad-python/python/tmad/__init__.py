@@ -16,6 +16,7 @@ weights are part of the package, and nothing is downloaded.
 The functions here use an :class:`Inpainter` of their own, which is loaded at their first call.
 """
 
+from . import compat, metrics
 from ._explanation import Candidate, Explanation, Patch
 from ._functions import explain, inpaint, inpaint_bytes, inpaint_file, refine
 from ._inpainter import Inpainter
@@ -27,9 +28,11 @@ __all__ = [
     "Inpainter",
     "Patch",
     "__version__",
+    "compat",
     "explain",
     "inpaint",
     "inpaint_bytes",
     "inpaint_file",
+    "metrics",
     "refine",
 ]

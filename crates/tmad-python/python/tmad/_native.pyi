@@ -61,3 +61,29 @@ class Engine:
         encode: _Encode,
         call: _Call,
     ) -> tuple[bytes, list[str]]: ...
+@final
+class Lpips:
+    def __new__(cls, network: str, folder: str, call: _Call) -> Lpips: ...
+    def distance(self, a: NDArray[Any], b: NDArray[Any], call: _Call) -> float: ...
+
+@final
+class Inception:
+    def __new__(cls, folder: str, call: _Call) -> Inception: ...
+    def features(self, image: NDArray[Any], resize: str, call: _Call) -> NDArray[np.float32]: ...
+
+def compare(
+    metric: str,
+    reference: NDArray[Any],
+    completed: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    call: _Call,
+) -> float: ...
+def sliced_wasserstein(
+    pairs: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_] | None]],
+    descriptors_per_image: int,
+    seed: int,
+    call: _Call,
+) -> list[float]: ...
+def set_distance(
+    distance: str, truths: NDArray[np.float64], results: NDArray[np.float64], call: _Call
+) -> tuple[float, float]: ...
