@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
-
 import tmad
+import torch
 
 
 class TMadInpaint:

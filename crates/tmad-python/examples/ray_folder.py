@@ -19,7 +19,6 @@ from typing import Any
 import pyarrow.fs
 import ray
 import ray.data
-
 import tmad
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tmad
 from conftest import scene, square_hole
 from PIL import Image
-
-import tmad
 
 MASK = square_hole()
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tmad
 from conftest import scene, square_hole
 from PIL import Image
-
-import tmad
 
 MASK = square_hole()
 
@@ -37,7 +36,10 @@ def test_methods(files: Path, command_line: Callable[..., None], method: str) ->
     photo, mask, out = files / "colour.png", files / "mask.png", files / "out.png"
     command_line("inpaint", photo, "--mask", mask, "-o", out, "--method", method, "--seed", 3)
     filled = tmad.inpaint_bytes(
-        photo.read_bytes(), mask.read_bytes(), method=method, seed=3  # type: ignore[arg-type]
+        photo.read_bytes(),
+        mask.read_bytes(),
+        method=method,
+        seed=3,  # type: ignore[arg-type]
     )
     assert filled == out.read_bytes()
     array = tmad.inpaint(scene(), MASK, method=method, seed=3)  # type: ignore[arg-type]

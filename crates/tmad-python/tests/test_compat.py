@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tmad
 from conftest import scene, square_hole
 from PIL import Image
-
-import tmad
 from tmad.compat import SimpleLama, cv2
 
 MASK = square_hole()
@@ -30,7 +29,10 @@ def test_the_example_of_simple_lama(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (np.asarray(Image.open("inpainted.png")) == tmad.inpaint(scene(), MASK)).all()
     # Arrays, faint masks and pictures with alpha.
     assert simple_lama(scene(), MASK.astype(np.uint8)) == result
-    assert simple_lama(Image.fromarray(scene(channels=4)), mask.point(lambda v: v // 255)).mode == "RGB"
+    assert (
+        simple_lama(Image.fromarray(scene(channels=4)), mask.point(lambda v: v // 255)).mode
+        == "RGB"
+    )
 
 
 @pytest.mark.parametrize("flags", [cv2.INPAINT_TELEA, cv2.INPAINT_TMAD, cv2.INPAINT_PATCHMATCH])

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tmad
 from conftest import scene, square_hole
 from PIL import Image
-
-import tmad
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MASK = square_hole()
@@ -79,7 +78,9 @@ def workers() -> list[int]:
         if folder.name.isdigit():
             try:
                 name = (folder / "cmdline").read_bytes()
-                parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                parents[int(folder.name)] = int(
+                    (folder / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                )
             except OSError:
                 continue
             if name.startswith(b"ray::") and b"MapBatches(Filler)" in name:
@@ -121,7 +122,9 @@ def test_ray_fills_a_folder_and_survives_the_loss_of_a_worker(
 
     ended = threading.Event()
     killer = threading.Thread(target=kill_one)
-    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": str(EXAMPLES)}})
+    ray.init(
+        num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": str(EXAMPLES)}}
+    )
     try:
         from ray_folder import fill_folder
 

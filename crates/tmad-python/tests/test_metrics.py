@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from conftest import scene, square_hole
 from PIL import Image
-
 from tmad import metrics
 
 MASK = square_hole()
@@ -37,7 +36,9 @@ def test_total_variation_equals_numpy() -> None:
 def test_kinds_of_pictures_count_alike() -> None:
     assert metrics.ssim(Image.fromarray(A), Image.fromarray(B), MASK) == metrics.ssim(A, B, MASK)
     grey = A[..., 0]
-    assert metrics.psnr(grey, B[..., 0]) == metrics.psnr(*(np.stack([p[..., 0]] * 3, 2) for p in (A, B)))
+    assert metrics.psnr(grey, B[..., 0]) == metrics.psnr(
+        *(np.stack([p[..., 0]] * 3, 2) for p in (A, B))
+    )
     with pytest.raises(ValueError, match="160×100.*160×120"):
         metrics.psnr(A, B[:100])
     with pytest.raises(ValueError, match="no pixel"):
@@ -84,7 +85,13 @@ def test_lpips_of_given_weights(tmp_path: Path) -> None:
     def weights(*shape: int) -> np.ndarray:
         return random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
 
-    layers = [(0, 64, 3, 11), (3, 192, 64, 5), (6, 384, 192, 3), (8, 256, 384, 3), (10, 256, 256, 3)]
+    layers = [
+        (0, 64, 3, 11),
+        (3, 192, 64, 5),
+        (6, 384, 192, 3),
+        (8, 256, 384, 3),
+        (10, 256, 256, 3),
+    ]
     network, linear = {}, {}
     for i, (at, out, into, side) in enumerate(layers):
         network[f"features.{at}.weight"] = weights(out, into, side, side)

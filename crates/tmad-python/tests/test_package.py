@@ -11,10 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import tmad
 from conftest import scene, square_hole
 from PIL import Image
-
-import tmad
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

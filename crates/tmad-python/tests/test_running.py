@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import threading
@@ -12,11 +11,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
-from conftest import scene, square_hole
-
 import tmad
+from conftest import scene, square_hole
 
 HERE = Path(__file__).parent
 MASK = square_hole()

@@ -113,7 +113,14 @@ def refine(
     (48, 64, 3)
     """
     return _loaded("tmad").refine(
-        image, guess, mask, grow=grow, feather=feather, seed=seed, threads=threads, progress=progress
+        image,
+        guess,
+        mask,
+        grow=grow,
+        feather=feather,
+        seed=seed,
+        threads=threads,
+        progress=progress,
     )
 
 
@@ -152,7 +159,11 @@ def explain(
 
 
 def inpaint_bytes(
-    data: bytes, mask: bytes | Mask, *, method: Method = "tmad", **options: Unpack[FileOptions]
+    data: bytes,
+    mask: bytes | str | Mask,
+    *,
+    method: Method = "tmad",
+    **options: Unpack[FileOptions],
 ) -> bytes:
     """Fills the hole of an encoded picture and changes nothing else of it.
 

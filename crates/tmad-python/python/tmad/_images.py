@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +44,7 @@ def to_array(picture: Any, name: str = "image") -> NDArray[Any]:
     elif isinstance(picture, np.ndarray):
         array = picture
     else:
-        raise TypeError(
-            f"{name} is {_type_name(picture)}; it must be a NumPy array or a PIL image"
-        )
+        raise TypeError(f"{name} is {_type_name(picture)}; it must be a NumPy array or a PIL image")
     if array.dtype.kind != "u" or array.dtype.itemsize > 2:
         raise TypeError(f"{name} has dtype {array.dtype}; it must be uint8 or uint16")
     if array.ndim not in (2, 3) or (array.ndim == 3 and not 1 <= array.shape[2] <= 4):
@@ -66,13 +64,14 @@ def _plain_mode(image: Image.Image) -> str:
 
 def like(picture: Picture, array: NDArray[Any]) -> Picture:
     """`array` as what `picture` is: a PIL image, with the same `info`, or the array itself."""
-    if not is_pil(picture):
-        return array
-    from PIL import Image
+    source: Any = picture
+    result: Any = array
+    if is_pil(picture):
+        from PIL import Image
 
-    image = Image.fromarray(array)
-    image.info = {key: value for key, value in picture.info.items() if key != "transparency"}
-    return image
+        result = Image.fromarray(array)
+        result.info = {key: value for key, value in source.info.items() if key != "transparency"}
+    return cast("Picture", result)
 
 
 def to_mask(mask: Any, shape: tuple[int, int], name: str = "mask") -> NDArray[np.bool_]:
@@ -118,7 +117,8 @@ def _brightness(mask: Image.Image) -> NDArray[Any]:
     if mask.mode in ("1", "L", "F", "I") or mask.mode.startswith("I;"):
         return np.asarray(mask)
     grey, alpha = np.moveaxis(np.asarray(mask.convert("RGBA").convert("LA"), np.uint16), 2, 0)
-    return ((grey * alpha + 127) // 255).astype(np.uint8)
+    brightness: NDArray[np.uint8] = ((grey * alpha + 127) // 255).astype(np.uint8)
+    return brightness
 
 
 def _type_name(value: object) -> str:

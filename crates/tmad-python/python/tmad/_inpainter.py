@@ -156,7 +156,7 @@ class Inpainter:
         return Explanation(like(image, coarse), like(image, completed), explained)
 
     def inpaint_bytes(
-        self, data: bytes, mask: bytes | Mask, **options: Unpack[FileOptions]
+        self, data: bytes, mask: bytes | str | Mask, **options: Unpack[FileOptions]
     ) -> bytes:
         """Fills the hole of an encoded picture, as :func:`tmad.inpaint_bytes`.
 

@@ -36,9 +36,7 @@ class Explained:
 
 @final
 class Engine:
-    def __new__(
-        cls, method: str, weights: bytes | None, radius_px: int, call: _Call
-    ) -> Engine: ...
+    def __new__(cls, method: str, weights: bytes | None, radius_px: int, call: _Call) -> Engine: ...
     def inpaint(
         self, image: NDArray[Any], mask: NDArray[np.bool_], hole: _Hole, call: _Call
     ) -> NDArray[Any]: ...
@@ -61,6 +59,7 @@ class Engine:
         encode: _Encode,
         call: _Call,
     ) -> tuple[bytes, list[str]]: ...
+
 @final
 class Lpips:
     def __new__(cls, network: str, folder: str, call: _Call) -> Lpips: ...
