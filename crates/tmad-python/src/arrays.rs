@@ -108,7 +108,11 @@ pub fn photo_to_array<'py>(
 /// `ValueError` if it is too large.
 pub fn to_mask(array: &PyReadonlyArray2<'_, bool>) -> PyResult<Mask> {
     let [height, width] = [array.shape()[0], array.shape()[1]];
-    let holes = array.as_array().iter().map(|&hole| u8::from(hole)).collect();
+    let holes = array
+        .as_array()
+        .iter()
+        .map(|&hole| u8::from(hole))
+        .collect();
     let size = |length| u32::try_from(length).map_err(|_| value_error("the mask is too large"));
     Mask::from_bytes(size(width)?, size(height)?, holes).map_err(value_error)
 }

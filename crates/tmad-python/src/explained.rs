@@ -48,8 +48,7 @@ impl Explained {
 
     /// The figure with so many patches at most: height × 1320 × 3, `uint8`.
     fn figure<'py>(&self, py: Python<'py>, patches: usize) -> PyResult<Bound<'py, PyAny>> {
-        let figure =
-            py.detach(|| figure(&self.image, &self.mask, &self.explanation, patches));
+        let figure = py.detach(|| figure(&self.image, &self.mask, &self.explanation, patches));
         let shape = [figure.height() as usize, figure.width() as usize, 3];
         let figure = Photo::from_pixels(DynamicImage::from(figure));
         photo_to_array(py, figure, &shape)

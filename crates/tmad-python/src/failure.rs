@@ -22,9 +22,7 @@ pub fn inpaint_error(error: InpaintError) -> PyErr {
 /// `OSError` (`FileNotFoundError` and so on) for files, `ValueError` for their contents.
 pub fn eval_error(error: EvalError) -> PyErr {
     match &error {
-        EvalError::Read { source, .. } => {
-            io::Error::new(source.kind(), error.to_string()).into()
-        }
+        EvalError::Read { source, .. } => io::Error::new(source.kind(), error.to_string()).into(),
         _ => value_error(error),
     }
 }

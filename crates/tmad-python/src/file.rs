@@ -93,9 +93,8 @@ pub fn fill(
     let named = |what: &str, error| value_error(format!("{what} {error}"));
     let format = (encode.format.as_deref())
         .map(|name| {
-            format_of_extension(name.trim_start_matches('.')).ok_or_else(|| {
-                value_error(format!("format is '{name}'; there are {WRITABLE}"))
-            })
+            format_of_extension(name.trim_start_matches('.'))
+                .ok_or_else(|| value_error(format!("format is '{name}'; there are {WRITABLE}")))
         })
         .transpose()?;
     let limits = Limits::megapixels(encode.max_megapixels);

@@ -117,8 +117,7 @@ impl Lpips {
         let lpips = call.run(py, move |_| {
             let [backbone, linear] =
                 [network.backbone_file(), network.linear_file()].map(|file| folder.join(file));
-            tmad_eval::Lpips::load(network, &backbone, &linear, &Device::flex())
-                .map_err(eval_error)
+            tmad_eval::Lpips::load(network, &backbone, &linear, &Device::flex()).map_err(eval_error)
         })?;
         Ok(Self {
             lpips: Arc::new(lpips),

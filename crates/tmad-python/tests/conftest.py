@@ -1,4 +1,4 @@
-"""What the tests share: pictures that they draw themselves, and the command line to compare with."""
+"""What the tests share: pictures that they draw, and the command line to compare with."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_refining_and_explaining() -> None:
     guess = tmad.inpaint(picture, MASK, method="telea")
     refined = tmad.refine(picture, guess, MASK)
     assert (refined[~MASK] == picture[~MASK]).all() and (refined != guess).any()
-    with pytest.raises(ValueError, match="160×100.*160×120"):
+    with pytest.raises(ValueError, match=r"160×100.*160×120"):
         tmad.refine(picture, guess[:100], MASK)
     explanation = tmad.explain(picture, MASK)
     assert (explanation.completed == tmad.inpaint(picture, MASK)).all()

@@ -109,7 +109,7 @@ def test_files_that_do_not_fit_leave_the_output_alone(files: Path) -> None:
     os.chmod(out, 0o640)
     with pytest.raises(ValueError, match=r"mask is 160×100, image is 160×120"):
         tmad.inpaint_file(files / "colour.png", MASK[:100], out)
-    with pytest.raises(ValueError, match="format is '.xyz'"):
+    with pytest.raises(ValueError, match=r"format is '\.xyz'"):
         tmad.inpaint_file(files / "colour.png", MASK, files / "out.xyz")
     with pytest.raises(FileNotFoundError, match="missing"):
         tmad.inpaint_file(files / "colour.png", MASK, files / "missing" / "out.png")

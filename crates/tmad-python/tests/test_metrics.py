@@ -39,7 +39,7 @@ def test_kinds_of_pictures_count_alike() -> None:
     assert metrics.psnr(grey, B[..., 0]) == metrics.psnr(
         *(np.stack([p[..., 0]] * 3, 2) for p in (A, B))
     )
-    with pytest.raises(ValueError, match="160×100.*160×120"):
+    with pytest.raises(ValueError, match=r"160×100.*160×120"):
         metrics.psnr(A, B[:100])
     with pytest.raises(ValueError, match="no pixel"):
         metrics.psnr(A, B, np.zeros((120, 160), bool))

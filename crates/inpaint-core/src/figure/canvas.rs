@@ -1,8 +1,8 @@
 //! What figures are drawn with: rectangles, frames, lines, text, pictures.
 
 use super::font::{ADVANCE, GLYPH_HEIGHT, GLYPH_WIDTH, glyph};
-use image::{Rgb, RgbImage, imageops};
 use crate::Square;
+use image::{Rgb, RgbImage, imageops};
 
 /// A picture to draw on. What lies outside is not drawn.
 #[derive(Debug)]

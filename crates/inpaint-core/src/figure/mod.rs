@@ -4,9 +4,9 @@
 mod canvas;
 mod font;
 
+use crate::{ExplainedPatch, Explanation, Mask, Rect, Square};
 use canvas::{Area, Canvas, cut, scaled, text_width};
 use image::{Rgb, RgbImage, imageops};
-use crate::{ExplainedPatch, Explanation, Mask, Rect, Square};
 
 const WIDTH: u32 = 1320;
 const MARGIN: u32 = 20;

@@ -130,8 +130,8 @@ def swd(
     descriptors: int = 1024,
     seed: int = 0,
 ) -> float:
-    """The sliced Wasserstein distance × 1000 (PGGAN): how far the texture of two pictures, or of two
-    sets of pictures, lies apart. 0 for equal ones.
+    """The sliced Wasserstein distance × 1000 (PGGAN): how far the texture of two pictures, or of
+    two sets of pictures, lies apart. 0 for equal ones.
 
     Args:
         a: A picture, or a list or tuple of them.
