@@ -162,7 +162,7 @@ impl Engine {
         encode: EncodeArgs,
         call: Call<'py>,
     ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>)> {
-        let mask = mask.map(MaskInput::to_source).transpose()?;
+        let mask = mask.map(MaskInput::into_source).transpose()?;
         let method = Arc::clone(&self.method);
         let (bytes, warnings) = call.run(py, move |control| {
             file::fill(&*method, data, mask, &hole, &encode, control)

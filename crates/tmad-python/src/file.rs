@@ -60,7 +60,7 @@ impl MaskInput<'_> {
     /// # Errors
     ///
     /// `ValueError` for an array that is too large.
-    pub fn to_source(self) -> PyResult<MaskSource> {
+    pub fn into_source(self) -> PyResult<MaskSource> {
         Ok(match self {
             Self::File(bytes) => MaskSource::File(bytes),
             Self::Array(array) => MaskSource::Mask(to_mask(&array)?),
