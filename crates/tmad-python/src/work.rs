@@ -7,6 +7,7 @@ use inpaint_core::Control;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::any::Any;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -77,6 +78,8 @@ impl Call<'_> {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             if lease.is_lost() {
+                // Its threads may have been in the middle of sending.
+                mem::forget(receiver);
                 return Err(PyRuntimeError::new_err(
                     "this process was forked in the middle of a call, whose threads stayed behind",
                 ));

@@ -18,12 +18,15 @@ def test_the_example_of_simple_lama(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     Image.fromarray(scene()).save("image.png")
     Image.fromarray(MASK).convert("L").save("mask.png")
-    # As in its README, but for the import.
+    # Its README's example, but for the import.
     simple_lama = SimpleLama()
+
     img_path = "image.png"
     mask_path = "mask.png"
+
     image = Image.open(img_path)
-    mask = Image.open(mask_path).convert("L")
+    mask = Image.open(mask_path)
+
     result = simple_lama(image, mask)
     result.save("inpainted.png")
     assert (np.asarray(Image.open("inpainted.png")) == tmad.inpaint(scene(), MASK)).all()

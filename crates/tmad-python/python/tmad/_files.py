@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
@@ -93,17 +94,14 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes a temporary file beside `path` and renames it: `path` is always whole."""
     # Through a link to the file that it names, rather than replacing the link.
     path = os.path.realpath(path)
+    temporary = os.path.join(os.path.dirname(path), f".tmad-{secrets.token_hex(8)}.tmp")
+    file = open(temporary, "xb")
     try:
-        mode = os.stat(path).st_mode & 0o7777
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        mode = 0o666 & ~umask
-    handle, temporary = tempfile.mkstemp(prefix=".tmad-", suffix=".tmp", dir=os.path.dirname(path))
-    try:
-        with open(handle, "wb") as file:
+        with file:
+            # Before there is anything to read in it.
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(temporary, os.stat(path).st_mode & 0o7777)
             file.write(data)
-        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
