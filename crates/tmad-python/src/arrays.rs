@@ -66,9 +66,11 @@ fn buffer<P: Pixel<Subpixel: Element>>(
     array: &PyReadonlyArrayDyn<'_, P::Subpixel>,
     (width, height): (u32, u32),
 ) -> Option<ImageBuffer<P, Vec<P::Subpixel>>> {
+    // Row by row, also of an array that is stored column by column.
+    let array = array.as_array();
     let samples = match array.as_slice() {
-        Ok(samples) => samples.to_vec(),
-        Err(_) => array.as_array().iter().copied().collect(),
+        Some(samples) => samples.to_vec(),
+        None => array.iter().copied().collect(),
     };
     ImageBuffer::from_raw(width, height, samples)
 }

@@ -119,7 +119,8 @@ def test_files_that_do_not_fit_leave_the_output_alone(files: Path) -> None:
         tmad.inpaint_file(files / "colour.png", MASK, out, jpegquality=9)  # type: ignore[call-arg]
     assert out.read_bytes() == b"before"
     tmad.inpaint_file(files / "colour.png", MASK, out, method="telea")
-    assert Image.open(out).size == (160, 120)
+    with Image.open(out) as result:
+        assert result.size == (160, 120)
     assert stat.S_IMODE(out.stat().st_mode) == 0o640
     assert not list(files.glob(".tmad-*"))
 

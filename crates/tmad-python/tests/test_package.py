@@ -93,4 +93,5 @@ def test_the_example_of_the_readme_runs(
     Image.fromarray(scene()).save("photo.jpg")
     Image.fromarray(square_hole()).convert("L").save("mask.png")
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
-    assert Image.open("out.png").size == (160, 120)
+    with Image.open("out.png") as result:
+        assert result.size == (160, 120)

@@ -107,7 +107,7 @@ def interrupt():
 threading.Thread(target=interrupt).start()
 ends = []
 try:
-    tmad.inpaint(LARGE, LARGE_MASK, progress=lambda done, stage: (begun.set(), ends.append(done)))
+    tmad.inpaint(LARGE, LARGE_MASK, progress=lambda done, stage: (ends.append(done), begun.set()))
 except KeyboardInterrupt:
     assert ends[-1] < 1, ends
     print("interrupted")

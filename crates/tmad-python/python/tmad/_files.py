@@ -50,10 +50,17 @@ def file_args(
     progress: Progress | None = None,
 ) -> tuple[_Hole, _Encode, _Call]:
     """`FileOptions` with their defaults, as the engine takes them."""
-    if jpeg_quality is not None and not 1 <= jpeg_quality <= 100:
-        raise ValueError(f"jpeg_quality is {jpeg_quality}; it must be 1 to 100")
-    if not 0 <= mask_threshold <= 255:
-        raise ValueError(f"mask_threshold is {mask_threshold}; it must be 0 to 255")
+    for name, value, least, most in (
+        ("jpeg_quality", jpeg_quality, 1, 100),
+        ("mask_threshold", mask_threshold, 0, 255),
+        ("grow", grow, 0, 2**32 - 1),
+        ("feather", feather, 0, 2**32 - 1),
+        ("max_megapixels", max_megapixels, 0, 2**32 - 1),
+        ("seed", seed, 0, 2**64 - 1),
+        ("threads", threads, 1, 2**16 - 1),
+    ):
+        if value is not None and not least <= value <= most:
+            raise ValueError(f"{name} is {value}; it must be {least} to {most}")
     hole: _Hole = {
         "invert": invert_mask,
         "threshold": mask_threshold,
