@@ -7,8 +7,8 @@ use crate::file::{self, EncodeArgs, HoleArgs, MaskInput};
 use crate::work::Call;
 use burn::tensor::Device;
 use inpaint_core::patchmatch::PatchMatch;
-use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, Telea, TextureMethod};
-use inpaint_photo::Hole;
+use inpaint_core::{Control, InpaintError, Inpainter, Telea, TextureMethod};
+use inpaint_photo::{Hole, Photo};
 use numpy::PyReadonlyArray2;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -93,8 +93,8 @@ impl Engine {
         call: Call<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let method = Arc::clone(&self.method);
-        let work = move |image: &RgbImage, mask: &Mask, control: &Control| {
-            method.inpaint(image, mask, control)
+        let work = move |photo: &mut Photo, hole: &Hole, control: &Control| {
+            photo.complete(hole, |image, mask| method.inpaint(image, mask, control))
         };
         fill(py, &image, &mask, hole, &call, work)
     }
@@ -110,8 +110,10 @@ impl Engine {
         call: Call<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (method, guess) = (self.texture()?, guess.to_photo()?);
-        let work = move |image: &RgbImage, mask: &Mask, control: &Control| {
-            method.refine(image, &guess.to_rgb(), mask, control)
+        let work = move |photo: &mut Photo, hole: &Hole, control: &Control| {
+            let image = photo.to_rgb();
+            let refined = method.refine(&image, &guess.to_rgb(), hole.mask(), control)?;
+            photo.fill_hole(&refined, hole)
         };
         fill(py, &image, &mask, hole, &call, work)
     }
@@ -171,21 +173,20 @@ impl Engine {
     }
 }
 
-/// Fills the hole of an array with what `work` makes of the picture.
+/// Fills the hole of an array by `work`.
 fn fill<'py>(
     py: Python<'py>,
     image: &Samples<'py>,
     mask: &PyReadonlyArray2<'py, bool>,
     hole: HoleArgs,
     call: &Call<'py>,
-    work: impl FnOnce(&RgbImage, &Mask, &Control) -> Result<RgbImage, InpaintError> + Send + 'static,
+    work: impl FnOnce(&mut Photo, &Hole, &Control) -> Result<(), InpaintError> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (mut photo, mask) = (image.to_photo()?, to_mask(mask)?);
     let photo = call.run(py, move |control| {
         let hole = hole.options().hole(mask);
         if !hole.mask().is_empty() {
-            let completed = work(&photo.to_rgb(), hole.mask(), control).map_err(inpaint_error)?;
-            photo.fill_hole(&completed, &hole).map_err(inpaint_error)?;
+            work(&mut photo, &hole, control).map_err(inpaint_error)?;
         }
         Ok(photo)
     })?;

@@ -41,6 +41,7 @@ impl HoleArgs {
 pub struct EncodeArgs {
     format: Option<String>,
     jpeg_quality: Option<u8>,
+    background: [u8; 3],
     strip: bool,
     max_megapixels: u32,
 }
@@ -115,6 +116,7 @@ pub fn fill(
     };
     let encode_options = EncodeOptions {
         jpeg_quality: encode.jpeg_quality,
+        background: encode.background,
         strip: encode.strip,
     };
     if hole.mask().is_empty() {
@@ -124,8 +126,9 @@ pub fn fill(
             return Ok((data.to_vec(), Vec::new()));
         }
     } else {
-        let completed = method.inpaint(&photo.to_rgb(), hole.mask(), control);
-        (photo.fill_hole(&completed.map_err(inpaint_error)?, &hole)).map_err(inpaint_error)?;
+        photo
+            .complete(&hole, |image, mask| method.inpaint(image, mask, control))
+            .map_err(inpaint_error)?;
     }
     let encoded = photo.encode(format, &encode_options);
     let encoded = encoded.map_err(|error| named("the result", error))?;

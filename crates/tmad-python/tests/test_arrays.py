@@ -124,7 +124,13 @@ def test_options_out_of_range_are_refused() -> None:
         tmad.inpaint(scene(), MASK, method="lama")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="radius_px is 0"):
         tmad.Inpainter(method="telea", radius_px=0).inpaint(scene(), MASK)
-    for options in ({"threads": 0}, {"seed": -1}, {"seed": 2**64}, {"grow": -1}, {"feather": 2**32}):
+    for options in (
+        {"threads": 0},
+        {"seed": -1},
+        {"seed": 2**64},
+        {"grow": -1},
+        {"feather": 2**32},
+    ):
         ((name, value),) = options.items()
         with pytest.raises(ValueError, match=f"{name} is {value}; it must be"):
             tmad.inpaint(scene(), MASK, **options)  # type: ignore[arg-type]

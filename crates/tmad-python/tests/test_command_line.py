@@ -61,15 +61,17 @@ def test_kinds_of_files(files: Path, command_line: Callable[..., None], name: st
 
 
 def test_options(files: Path, command_line: Callable[..., None]) -> None:
-    photo, mask, out = files / "colour.png", files / "mask.png", files / "out.jpg"
+    photo, mask, out = files / "alpha.png", files / "mask.png", files / "out.jpg"
     command_line(
         "inpaint", photo, "--mask", mask, "-o", out, "--invert-mask", "--grow", 1, "--feather", 2,
         "--jpeg-quality", 60, "--strip", "--method", "telea", "--mask-threshold", 77,
+        "--background", "0a141e",
     )  # fmt: skip
-    ours = tmad.inpaint_bytes(
-        photo.read_bytes(), mask.read_bytes(), format="jpg", invert_mask=True, grow=1, feather=2,
-        jpeg_quality=60, strip=True, method="telea", mask_threshold=77,
-    )  # fmt: skip
+    with pytest.warns(UserWarning, match="(?i)transparen|alpha"):
+        ours = tmad.inpaint_bytes(
+            photo.read_bytes(), mask.read_bytes(), format="jpg", invert_mask=True, grow=1, feather=2,
+            jpeg_quality=60, strip=True, method="telea", mask_threshold=77, background=(10, 20, 30),
+        )  # fmt: skip
     assert ours == out.read_bytes()
 
 

@@ -22,6 +22,7 @@ class FileOptions(TypedDict, total=False):
 
     format: str | None
     jpeg_quality: int | None
+    background: tuple[int, int, int]
     strip: bool
     invert_mask: bool
     mask_threshold: int
@@ -38,6 +39,7 @@ def file_args(
     *,
     format: str | None = None,
     jpeg_quality: int | None = None,
+    background: tuple[int, int, int] = (255, 255, 255),
     strip: bool = False,
     invert_mask: bool = False,
     mask_threshold: int = 128,
@@ -61,6 +63,8 @@ def file_args(
     ):
         if value is not None and not least <= value <= most:
             raise ValueError(f"{name} is {value}; it must be {least} to {most}")
+    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+        raise ValueError(f"background is {background}; it must be three values of 0 to 255")
     hole: _Hole = {
         "invert": invert_mask,
         "threshold": mask_threshold,
@@ -71,6 +75,7 @@ def file_args(
     encode: _Encode = {
         "format": format,
         "jpeg_quality": jpeg_quality,
+        "background": background,
         "strip": strip,
         "max_megapixels": max_megapixels,
     }

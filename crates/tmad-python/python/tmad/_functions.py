@@ -54,7 +54,7 @@ def inpaint(
 
     Returns:
         A new picture of the same kind, shape and type. Every sample outside the hole is as it was,
-        and alpha everywhere. Inside the hole, uint16 has 8 bits' precision.
+        and alpha everywhere. Colours under alpha 0 are no source.
 
     Raises:
         TypeError: for an image or a mask of another type.
@@ -180,6 +180,8 @@ def inpaint_bytes(
         format: `"jpg"`, `"png"`, `"webp"`, `"tif"` or `"bmp"`; by default the picture's own.
         jpeg_quality: 1 to 100, of JPEG output, all of which is encoded anew then. By default that
             of a JPEG picture itself, 95 otherwise.
+        background: Red, green and blue under transparent parts where the format holds no
+            transparency; white.
         strip: Leaves all metadata out.
         invert_mask: Black is filled, white is kept.
         mask_threshold: The brightness, 0 to 255, from which on a mask counts as white; 128.

@@ -164,7 +164,7 @@ class Inpainter:
         >>> tmad.Inpainter(method="telea").inpaint_bytes(b"GIF89a", b"")
         Traceback (most recent call last):
         ...
-        ValueError: the picture is GIF; convert it to PNG first
+        ValueError: the picture is GIF, which cannot be read; convert it to PNG first
         """
         hole, encode, call = _files.file_args(**options)
         source = _files.mask_source(mask, hole)

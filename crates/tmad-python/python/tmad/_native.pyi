@@ -6,6 +6,17 @@ from typing import Any, TypeAlias, TypedDict, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Engine",
+    "Explained",
+    "Inception",
+    "Lpips",
+    "__version__",
+    "compare",
+    "set_distance",
+    "sliced_wasserstein",
+]
+
 __version__: str
 
 class _Call(TypedDict):
@@ -23,6 +34,7 @@ class _Hole(TypedDict):
 class _Encode(TypedDict):
     format: str | None
     jpeg_quality: int | None
+    background: tuple[int, int, int]
     strip: bool
     max_megapixels: int
 
