@@ -111,8 +111,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (method, guess) = (self.texture()?, guess.to_photo()?);
         let work = move |photo: &mut Photo, hole: &Hole, control: &Control| {
-            let image = photo.to_rgb();
-            let refined = method.refine(&image, &guess.to_rgb(), hole.mask(), control)?;
+            let refined = method.refine(&photo.to_rgb(), &guess.to_rgb(), hole.mask(), control)?;
             photo.fill_hole(&refined, hole)
         };
         fill(py, &image, &mask, hole, &call, work)

@@ -69,8 +69,9 @@ def test_options(files: Path, command_line: Callable[..., None]) -> None:
     )  # fmt: skip
     with pytest.warns(UserWarning, match="(?i)transparen|alpha"):
         ours = tmad.inpaint_bytes(
-            photo.read_bytes(), mask.read_bytes(), format="jpg", invert_mask=True, grow=1, feather=2,
-            jpeg_quality=60, strip=True, method="telea", mask_threshold=77, background=(10, 20, 30),
+            photo.read_bytes(), mask.read_bytes(), method="telea", format="jpg",
+            invert_mask=True, mask_threshold=77, grow=1, feather=2,
+            jpeg_quality=60, strip=True, background=(10, 20, 30),
         )  # fmt: skip
     assert ours == out.read_bytes()
 
