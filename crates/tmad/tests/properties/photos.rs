@@ -115,7 +115,7 @@ fn sizes_that_do_not_fit_are_named() {
     ];
     for (field, change) in cases {
         let error = changed(change).unwrap_err();
-        assert!(error.contains(field), "{field}: {error}");
+        assert!(error.to_string().contains(field), "{field}: {error}");
     }
 
     let mut config = tiny::config();
