@@ -151,7 +151,7 @@ pub(crate) fn allow_origin(headers: &mut HeaderMap, origin: HeaderValue, preflig
     } else {
         &[(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            "Retry-After, Server-Timing, X-Tmad-Method, X-Tmad-Warning",
+            "Retry-After, Server-Timing, X-Seed, X-Tmad-Method, X-Tmad-Warning",
         )]
     };
     for (name, value) in fixed {

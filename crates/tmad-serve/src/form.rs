@@ -1,7 +1,7 @@
 //! From a body to what the client wants: fields, options, polygons.
 
 use crate::models::{Model, Models, Operation};
-use crate::multipart::{self, MultipartError};
+use crate::multipart;
 use crate::problem::{Code, Problem};
 use axum::body::Bytes;
 use inpaint_photo::{ImageFormat, Shape};
@@ -18,7 +18,7 @@ const MAX_POLYGON: usize = 1 << 20;
 /// Farthest corner from the picture's own in pixels.
 const MAX_COORDINATE: f64 = 1e6;
 /// Most pixels by which a hole is grown, and over which its edge is blended.
-const MAX_GROW: u32 = 1000;
+pub(crate) const MAX_GROW: u32 = 1000;
 
 /// A request that makes sense by itself; its pictures have not been looked at.
 #[derive(Debug)]
@@ -142,13 +142,7 @@ pub(crate) fn parse(
     operation: Operation,
     models: &Models,
 ) -> Result<Submission, Problem> {
-    let fields = multipart::parse(body, boundary, MAX_FIELDS).map_err(|error| {
-        let code = match error {
-            MultipartError::TooManyFields(_) => Code::TooManyFields,
-            _ => Code::MalformedMultipart,
-        };
-        Problem::new(code, error)
-    })?;
+    let fields = multipart::parse(body, boundary, MAX_FIELDS)?;
     let names: &[&str] = match operation {
         Operation::Refine => &["image", "mask", "polygon", "options", "guess"],
         Operation::Inpaint | Operation::Explain => &["image", "mask", "polygon", "options"],

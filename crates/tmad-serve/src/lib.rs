@@ -27,6 +27,7 @@ mod config;
 mod connection;
 mod events;
 mod form;
+mod iopaint;
 mod jobs;
 mod metrics;
 mod models;

@@ -5,6 +5,7 @@ use crate::problem::{Code, Problem};
 use inpaint_core::{Inpainter, TextureMethod};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A method, as the service offers it.
 #[derive(Clone)]
@@ -104,7 +105,11 @@ impl std::fmt::Debug for Model {
 
 /// All methods; the first is what clients get who ask for none.
 #[derive(Debug)]
-pub(crate) struct Models(Vec<Arc<Model>>);
+pub(crate) struct Models {
+    all: Vec<Arc<Model>>,
+    /// The place of [`Self::switched`].
+    switched: AtomicUsize,
+}
 
 impl Models {
     /// # Errors
@@ -117,7 +122,31 @@ impl Models {
         if models.is_empty() || models.iter().enumerate().any(is_repeated) {
             return Err(ServeError::Methods);
         }
-        Ok(Self(models.into_iter().map(Arc::new).collect()))
+        Ok(Self {
+            all: models.into_iter().map(Arc::new).collect(),
+            switched: AtomicUsize::new(0),
+        })
+    }
+
+    pub(crate) fn all(&self) -> &[Arc<Model>] {
+        &self.all
+    }
+
+    /// The method that clients use who switch the service's method instead of naming one.
+    pub(crate) fn switched(&self) -> Arc<Model> {
+        Arc::clone(&self.all[self.switched.load(Ordering::Relaxed)])
+    }
+
+    /// Makes the method of this name the one of [`Self::switched`].
+    ///
+    /// # Errors
+    ///
+    /// [`Code::MethodUnknown`].
+    pub(crate) fn switch(&self, name: &str) -> Result<Arc<Model>, Problem> {
+        let model = self.choose(Some(name), Operation::Inpaint)?;
+        let place = self.all.iter().position(|other| other.name() == name);
+        self.switched.store(place.unwrap_or(0), Ordering::Relaxed);
+        Ok(model)
     }
 
     /// The method of this name, or the first that can do it.
@@ -126,7 +155,7 @@ impl Models {
         name: Option<&str>,
         operation: Operation,
     ) -> Result<Arc<Model>, Problem> {
-        let able = || self.0.iter().filter(|model| model.supports(operation));
+        let able = || self.all.iter().filter(|model| model.supports(operation));
         let names = |models: Vec<&str>| models.join(", ");
         let Some(name) = name else {
             return able().next().cloned().ok_or_else(|| {
@@ -134,8 +163,8 @@ impl Models {
                 Problem::new(Code::NotAvailable, detail)
             });
         };
-        let Some(model) = self.0.iter().find(|model| model.name() == name) else {
-            let all = names(self.0.iter().map(|model| model.name()).collect());
+        let Some(model) = self.all.iter().find(|model| model.name() == name) else {
+            let all = names(self.all.iter().map(|model| model.name()).collect());
             // The name is the client's: shortened, since it may be long.
             let name: String = name.chars().take(40).collect();
             return Err(Problem::new(
@@ -158,7 +187,7 @@ impl Models {
 
     /// For `GET /v1/models`.
     pub(crate) fn to_json(&self) -> Value {
-        let models = self.0.iter().enumerate().map(|(i, model)| {
+        let models = self.all.iter().enumerate().map(|(i, model)| {
             let supports = Operation::ALL.iter().filter(|&&op| model.supports(op));
             json!({
                 "name": model.name(),

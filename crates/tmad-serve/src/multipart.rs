@@ -3,6 +3,7 @@
 //! A parser of its own, since the body is in memory anyway: fields are slices of it, the time is
 //! linear in its length whatever it holds, and there is no state between chunks to get wrong.
 
+use crate::problem::{Code, Problem};
 use axum::body::Bytes;
 use memchr::memmem;
 
@@ -35,6 +36,16 @@ pub(crate) enum MultipartError {
     NoName,
     #[error("the form has more than {0} fields")]
     TooManyFields(usize),
+}
+
+impl From<MultipartError> for Problem {
+    fn from(error: MultipartError) -> Self {
+        let code = match error {
+            MultipartError::TooManyFields(_) => Code::TooManyFields,
+            _ => Code::MalformedMultipart,
+        };
+        Self::new(code, error)
+    }
 }
 
 /// The boundary in a `Content-Type`; `None` if that is not `multipart/form-data`.

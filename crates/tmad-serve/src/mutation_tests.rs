@@ -6,11 +6,14 @@
 
 use crate::config::Limits;
 use crate::form::{self, Submission};
+use crate::iopaint;
 use crate::models::{Model, Models, Operation};
 use crate::multipart::{Field, boundary, parse};
 use crate::problem::{Code, Problem};
 use crate::work;
 use axum::body::Bytes;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use inpaint_core::random::{Random, stream};
 use inpaint_core::{
     Control, Explanation, GrayImage, InpaintError, Inpainter, Mask, RgbImage, TextureMethod,
@@ -203,6 +206,42 @@ fn mutated_requests_are_answered_or_refused() {
         match parse_and_run(*operation, &Bytes::from(body), &models, &limits) {
             Ok(()) => num_good += 1,
             Err(problem) => {
+                assert_ne!(problem.code, Code::Internal, "case {case}: {problem:?}");
+                num_refused += 1;
+            }
+        }
+    }
+    // The JSON of IOPaint's clients, with a piece of base64 or of JSON broken.
+    let picture = |color| {
+        let mut png = Cursor::new(Vec::new());
+        GrayImage::from_fn(9, 7, |x, _| {
+            inpaint_core::image::Luma([color * u8::from(x > 5)])
+        })
+        .write_to(&mut png, ImageFormat::Png)
+        .unwrap();
+        BASE64.encode(png.into_inner())
+    };
+    let (image, mask) = (picture(99), picture(255));
+    let fill =
+        format!(r#"{{"image":"data:image/png;base64,{image}","mask":"{mask}","sd_seed":-1}}"#);
+    let adjust = format!(r#"{{"mask":"{mask}","operate":"expand","kernel_size":2}}"#);
+    for case in 0..cases(2_000) {
+        let mut random = Random::new(stream(5, case));
+        let is_fill = case % 2 == 0;
+        let mut body = if is_fill { &fill } else { &adjust }.clone().into_bytes();
+        if case > 1 {
+            mutate(&mut body, &mut random);
+        }
+        let result = if is_fill {
+            iopaint::parse_inpaint(&body, &models)
+                .and_then(|task| work::run(task, &limits, &Control::default()))
+        } else {
+            iopaint::parse_adjust_mask(&body).and_then(|task| task.run(&limits))
+        };
+        match result {
+            Ok(_) => num_good += 1,
+            Err(problem) => {
+                assert!(case > 1, "{problem:?}");
                 assert_ne!(problem.code, Code::Internal, "case {case}: {problem:?}");
                 num_refused += 1;
             }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt;
 
 /// What went wrong, for programs. Codes never change their meaning.
@@ -127,7 +127,7 @@ impl Code {
             Self::UnsupportedMediaType => (
                 415,
                 "unsupported_media_type",
-                "The body is not multipart/form-data",
+                "The body is not of the right type",
             ),
             Self::GuessSizeMismatch => (
                 422,
@@ -177,7 +177,7 @@ impl Code {
     }
 }
 
-/// An answer that says why there is none (RFC 9457).
+/// An answer that says why there is none (RFC 9457). Responses carry it as an extension.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) code: Code,
@@ -195,6 +195,17 @@ impl Problem {
         }
     }
 
+    /// The document that clients get.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "type": format!("urn:tmad:problem:{}", self.code.name()),
+            "title": self.code.title(),
+            "status": self.code.status().as_u16(),
+            "detail": self.detail,
+            "code": self.code.name(),
+        })
+    }
+
     /// When the client may try again.
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
@@ -204,16 +215,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.code.status();
-        let document = json!({
-            "type": format!("urn:tmad:problem:{}", self.code.name()),
-            "title": self.code.title(),
-            "status": status.as_u16(),
-            "detail": self.detail,
-            "code": self.code.name(),
-        });
-        let mut response = Response::new(Body::from(document.to_string()));
-        *response.status_mut() = status;
+        let mut response = Response::new(Body::from(self.to_json().to_string()));
+        *response.status_mut() = self.code.status();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -228,7 +231,7 @@ impl IntoResponse for Problem {
                 HeaderValue::from_static("Bearer realm=\"tmad\""),
             );
         }
-        response.extensions_mut().insert(self.code);
+        response.extensions_mut().insert(self);
         response
     }
 }

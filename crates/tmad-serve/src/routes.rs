@@ -4,13 +4,14 @@ use crate::access::{Access, allow_origin, is_preflight};
 use crate::body::{Budget, drain};
 use crate::config::{Config, ServeError};
 use crate::events;
+use crate::iopaint;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::models::{Model, Models, Operation};
 use crate::page;
 use crate::problem::{Code, Problem};
 use crate::queue::Queue;
-use crate::submit::submit;
+use crate::submit::{Language, submit};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -82,6 +83,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/health", get(health))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
+        .merge(iopaint::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(page::serve)
         .layer(middleware::from_fn_with_state(Arc::clone(&service), around))
@@ -89,15 +91,15 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
 }
 
 async fn inpaint(State(service): State<Arc<Service>>, request: Request) -> Response {
-    submit(service, Operation::Inpaint, request).await
+    submit(service, Language::Form(Operation::Inpaint), request).await
 }
 
 async fn refine(State(service): State<Arc<Service>>, request: Request) -> Response {
-    submit(service, Operation::Refine, request).await
+    submit(service, Language::Form(Operation::Refine), request).await
 }
 
 async fn explain(State(service): State<Arc<Service>>, request: Request) -> Response {
-    submit(service, Operation::Explain, request).await
+    submit(service, Language::Form(Operation::Explain), request).await
 }
 
 /// The methods, and the limits that a client may want to know before it sends something.
@@ -120,7 +122,7 @@ async fn openapi() -> Response {
     json_response(OPENAPI)
 }
 
-fn json_response(document: impl Into<Body>) -> Response {
+pub(crate) fn json_response(document: impl Into<Body>) -> Response {
     let content_type = (
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
@@ -201,7 +203,7 @@ async fn around(State(service): State<Arc<Service>>, request: Request, next: Nex
 
     let time = start.elapsed();
     let status = response.status().as_u16();
-    let code = response.extensions().get::<Code>().copied();
+    let code = (response.extensions().get::<Problem>()).map(|problem| problem.code);
     service.metrics.answered(&route, status, code, time);
     tracing::info!(
         method = method.as_str(),
@@ -222,7 +224,8 @@ fn admit(
 ) -> Result<(), Problem> {
     let headers = request.headers();
     service.access.check_host(headers)?;
-    let is_api = request.uri().path().starts_with("/v1/") || route == "/metrics";
+    let path = request.uri().path();
+    let is_api = path.starts_with("/v1/") || iopaint::is_route(path) || route == "/metrics";
     if !is_api {
         return Ok(());
     }

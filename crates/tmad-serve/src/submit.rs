@@ -1,15 +1,17 @@
 //! The way of a request: received, understood, queued, worked on, answered.
 
 use crate::body::{Received, SlotBody, drain, receive, too_large};
+use crate::config::Limits;
 use crate::form::{self, Submission};
+use crate::iopaint::{self, AdjustMask};
 use crate::jobs::Job;
-use crate::models::Operation;
+use crate::models::{Models, Operation};
 use crate::multipart;
 use crate::problem::{Code, Problem};
 use crate::queue::Slot;
 use crate::routes::Service;
 use crate::work::{self, Answer};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -20,11 +22,63 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Answers `POST /v1/inpaint`, `/v1/refine` and `/v1/explain`. When the client goes away, this
+/// How the bodies of an address are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// The service's own forms.
+    Form(Operation),
+    /// The form of lama-cleaner's `/inpaint`.
+    LamaCleaner,
+    /// The JSON of IOPaint's `/api/v1/inpaint`.
+    IoPaint,
+    /// The JSON of IOPaint's `/api/v1/adjust_mask`.
+    AdjustMask,
+}
+
+impl Language {
+    fn is_json(self) -> bool {
+        matches!(self, Self::IoPaint | Self::AdjustMask)
+    }
+
+    /// Understands a body; `boundary` is for forms.
+    fn parse(self, body: &Bytes, boundary: &str, models: &Models) -> Result<Task, Problem> {
+        match self {
+            Self::Form(operation) => form::parse(body, boundary, operation, models).map(Task::Fill),
+            Self::LamaCleaner => iopaint::parse_form(body, boundary, models).map(Task::Fill),
+            Self::IoPaint => iopaint::parse_inpaint(body, models).map(Task::Fill),
+            Self::AdjustMask => iopaint::parse_adjust_mask(body).map(Task::AdjustMask),
+        }
+    }
+}
+
+/// What a worker does.
+#[derive(Debug)]
+enum Task {
+    Fill(Submission),
+    AdjustMask(AdjustMask),
+}
+
+impl Task {
+    fn seed(&self) -> u64 {
+        match self {
+            Self::Fill(submission) => submission.options.seed,
+            Self::AdjustMask(_) => 0,
+        }
+    }
+
+    fn run(self, limits: &Limits, control: &Control) -> Result<Answer, Problem> {
+        match self {
+            Self::Fill(submission) => work::run(submission, limits, control),
+            Self::AdjustMask(task) => task.run(limits),
+        }
+    }
+}
+
+/// Answers a request for work. When the client goes away, this
 /// future is dropped, and with it the job and its place in the queue.
 pub(crate) async fn submit(
     service: Arc<Service>,
-    operation: Operation,
+    language: Language,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
@@ -43,7 +97,7 @@ pub(crate) async fn submit(
             Code::ShuttingDown => "the service stopped before the work was done",
             _ => "the job was cancelled",
         })),
-        answered = answer(&service, operation, &head, body, job) => answered,
+        answered = answer(&service, language, &head, body, job) => answered,
     };
     match answered {
         Ok((answer, queued, slot)) => {
@@ -65,12 +119,12 @@ fn job_name(head: &Parts) -> Option<&str> {
 
 async fn answer(
     service: &Arc<Service>,
-    operation: Operation,
+    language: Language,
     head: &Parts,
     body: Body,
     job: &Arc<Job>,
 ) -> Result<(Answer, Duration, Slot), Problem> {
-    let (boundary, declared) = match check_head(service, &head.headers) {
+    let (boundary, declared) = match check_head(service, language, &head.headers) {
         Ok(checked) => checked,
         Err(problem) => {
             drain(&head.headers, body).await;
@@ -78,7 +132,7 @@ async fn answer(
         }
     };
     let config = &service.config;
-    let received = receive(
+    let mut received = receive(
         body,
         declared,
         &service.budget,
@@ -88,10 +142,15 @@ async fn answer(
     .await?;
     let received_bytes = received.bytes.len();
     (service.metrics.received_bytes).fetch_add(received_bytes as u64, Ordering::Relaxed);
-    let submission = form::parse(&received.bytes, &boundary, operation, &service.models)?;
+    let task = language.parse(&received.bytes, &boundary, &service.models)?;
+    if language.is_json() {
+        // Its pictures have been decoded from it, and take their part of the budget from now on.
+        received.bytes.clear();
+    }
+    let seed = task.seed();
     service.check_open()?;
     let slot = service.queue.reserve()?;
-    let work = enqueue(service, job, submission, received);
+    let work = enqueue(service, job, task, received);
     let Ok(done) = tokio::time::timeout(config.timeouts.work, work).await else {
         let detail = format!(
             "the work was not done within {} s; try a smaller picture or a faster method",
@@ -99,12 +158,17 @@ async fn answer(
         );
         return Err(Problem::new(Code::Timeout, detail));
     };
-    let (answer, queued) = done?;
+    let (mut answer, queued) = done?;
+    answer.seed = matches!(language, Language::LamaCleaner | Language::IoPaint).then_some(seed);
     Ok((answer, queued, slot))
 }
 
 /// What can be refused before the body has arrived; otherwise its boundary and its length.
-fn check_head(service: &Service, headers: &HeaderMap) -> Result<(String, usize), Problem> {
+fn check_head(
+    service: &Service,
+    language: Language,
+    headers: &HeaderMap,
+) -> Result<(String, usize), Problem> {
     service.check_open()?;
     if headers.contains_key(header::CONTENT_ENCODING) {
         let detail = "send the body as it is; pictures are compressed already";
@@ -115,13 +179,18 @@ fn check_head(service: &Service, headers: &HeaderMap) -> Result<(String, usize),
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
-    let boundary = text(header::CONTENT_TYPE)
-        .and_then(multipart::boundary)
-        .ok_or_else(|| {
-            let detail = "send a form with Content-Type: multipart/form-data";
-            Problem::new(Code::UnsupportedMediaType, detail)
-        })?
-        .map_err(|error| Problem::new(Code::MalformedMultipart, error))?;
+    let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
+    let wrong_type = |detail| Problem::new(Code::UnsupportedMediaType, detail);
+    let boundary = if language.is_json() {
+        let essence = content_type.split(';').next().unwrap_or_default();
+        if !essence.trim().eq_ignore_ascii_case("application/json") {
+            return Err(wrong_type("send JSON with Content-Type: application/json"));
+        }
+        String::new()
+    } else {
+        multipart::boundary(content_type)
+            .ok_or_else(|| wrong_type("send a form with Content-Type: multipart/form-data"))??
+    };
     if !service.queue.has_room() {
         return Err(service.queue.full());
     }
@@ -140,12 +209,12 @@ fn check_head(service: &Service, headers: &HeaderMap) -> Result<(String, usize),
 async fn enqueue(
     service: &Arc<Service>,
     job: &Arc<Job>,
-    submission: Submission,
+    task: Task,
     received: Received,
 ) -> Result<(Answer, Duration), Problem> {
     let (reply, result) = oneshot::channel();
     let queued_at = Instant::now();
-    let seed = submission.options.seed;
+    let seed = task.seed();
     let limits = service.config.limits;
     let for_work = Arc::clone(job);
     let _in_queue = service.queue.push(job, move || {
@@ -157,7 +226,7 @@ async fn enqueue(
         let control = Control::with_seed(seed)
             .with_cancel_flag(for_work.stop_flag())
             .on_progress(move |fraction, stage| told.runs(fraction, stage));
-        let done = work::run(submission, &limits, &control);
+        let done = task.run(&limits, &control);
         // The pictures' bytes are gone now, so their memory can be given back.
         drop(received);
         // Nobody waits any more if the client went away meanwhile.
@@ -189,10 +258,13 @@ fn respond(answer: Answer, queued: Duration, slot: Slot) -> Response {
         HeaderName::from_static("server-timing"),
         header_text(&server_timing),
     );
-    headers.insert(
-        HeaderName::from_static("x-tmad-method"),
-        header_text(&answer.method),
-    );
+    if let Some(method) = &answer.method {
+        let name = HeaderName::from_static("x-tmad-method");
+        headers.insert(name, header_text(method));
+    }
+    if let Some(seed) = answer.seed {
+        headers.insert(HeaderName::from_static("x-seed"), seed.into());
+    }
     for warning in &answer.warnings {
         headers.append(
             HeaderName::from_static("x-tmad-warning"),

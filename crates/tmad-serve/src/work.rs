@@ -20,8 +20,11 @@ use std::time::{Duration, Instant};
 pub(crate) struct Answer {
     pub(crate) content_type: &'static str,
     pub(crate) body: Vec<u8>,
-    pub(crate) method: String,
+    /// The method that was used, if any.
+    pub(crate) method: Option<String>,
     pub(crate) warnings: Vec<String>,
+    /// For clients that are told which seed was used.
+    pub(crate) seed: Option<u64>,
     pub(crate) timing: Timing,
 }
 
@@ -43,11 +46,7 @@ pub(crate) fn run(
     limits: &Limits,
     control: &Control,
 ) -> Result<Answer, Problem> {
-    let limits = PhotoLimits {
-        max_pixels: limits.pixels,
-        max_side: Some(limits.side),
-        max_alloc: Some(limits.decode_bytes),
-    };
+    let limits = photo_limits(limits);
     let mut timing = Timing::default();
     let start = Instant::now();
     control.report(0.0, "decoding");
@@ -99,17 +98,27 @@ pub(crate) fn run(
     Ok(Answer {
         content_type,
         body,
-        method,
+        method: Some(method),
         warnings,
+        seed: None,
         timing,
     })
 }
 
-fn decode(bytes: &[u8], what: &str, limits: &PhotoLimits) -> Result<Photo, Problem> {
+/// The bounds on a picture.
+pub(crate) fn photo_limits(limits: &Limits) -> PhotoLimits {
+    PhotoLimits {
+        max_pixels: limits.pixels,
+        max_side: Some(limits.side),
+        max_alloc: Some(limits.decode_bytes),
+    }
+}
+
+pub(crate) fn decode(bytes: &[u8], what: &str, limits: &PhotoLimits) -> Result<Photo, Problem> {
     Photo::decode(bytes, limits).map_err(|error| photo_problem(what, &error))
 }
 
-fn photo_problem(what: &str, error: &PhotoError) -> Problem {
+pub(crate) fn photo_problem(what: &str, error: &PhotoError) -> Problem {
     let code = match error {
         PhotoError::Damaged {
             source: ImageError::Limits(_),

@@ -2,10 +2,12 @@
 
 mod common;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use common::client::{FORM, Reply, form, request};
 use common::{Gate, TestServer, config, encode, mask, numbered, start};
 use inpaint_core::image::ImageFormat;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -198,6 +200,28 @@ fn answers_are_as_described() {
     exchange("POST", "/v1/inpaint", named, &[FORM], &form(&good[..2]));
     exchange("DELETE", job, "/v1/jobs/0123456789abcdef", &[], &[]);
     exchange("GET", events, "/v1/jobs/0123456789abcdef/events", &[], &[]);
+    let json = "Content-Type: application/json";
+    let base64 = |bytes: &[u8]| BASE64.encode(bytes);
+    let inpaint = json!({ "image": base64(&image), "mask": base64(&mask) });
+    let adjust = json!({ "mask": base64(&mask), "operate": "reverse" });
+    let switch = json!({ "name": "corner" });
+    for (path, document) in [
+        ("/api/v1/inpaint", inpaint),
+        ("/api/v1/adjust_mask", adjust),
+        ("/api/v1/model", switch),
+    ] {
+        let document = document.to_string();
+        exchange("POST", path, path, &[json], document.as_bytes());
+        exchange("POST", path, path, &[json], b"nonsense");
+    }
+    exchange("POST", "/inpaint", "/inpaint", &[FORM], &form(&good[..2]));
+    exchange("POST", "/inpaint", "/inpaint", &[FORM], b"nonsense");
+    let prompts = "/api/v1/gen-info";
+    exchange("POST", prompts, prompts, &[FORM], &form(&good[..1]));
+    for name in ["model", "server-config", "samplers", "inputimage"] {
+        let path = format!("/api/v1/{name}");
+        exchange("GET", &path, &path, &[], &[]);
+    }
     // Whatever is described as possible without an error has happened.
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods
