@@ -156,6 +156,39 @@ impl Masks {
         found.ok().map(|at| &self.files[at])
     }
 
+    /// Keeps the pictures whose mask has a hole. Returns their places among all, and the names of
+    /// the others.
+    ///
+    /// # Errors
+    ///
+    /// [`EvalError::EmptyMask`] where none is left, and what reading a mask gives.
+    pub fn with_holes(
+        &self,
+        pictures: &mut Vec<Picture>,
+    ) -> Result<(Vec<usize>, Vec<String>), EvalError> {
+        if self.files.is_empty() {
+            return Ok(((0..pictures.len()).collect(), Vec::new()));
+        }
+        let (mut places, mut left_out, mut empty) = (Vec::new(), Vec::new(), None);
+        for (place, picture) in std::mem::take(pictures).into_iter().enumerate() {
+            match self.mask(place, &picture.name) {
+                Ok(_) => {
+                    pictures.push(picture);
+                    places.push(place);
+                }
+                Err(error @ EvalError::EmptyMask { .. }) => {
+                    left_out.push(picture.name);
+                    empty = empty.or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match empty {
+            Some(error) if pictures.is_empty() => Err(error),
+            _ => Ok((places, left_out)),
+        }
+    }
+
     /// The mask of the `index`-th picture.
     ///
     /// The seed of a random mask comes from the picture's name and not from its place, so that

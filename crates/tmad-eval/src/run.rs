@@ -87,6 +87,9 @@ pub struct Progress {
 /// first: only their hole counts. Without any method the run prepares the folder for others:
 /// masks, and with [`EvalOptions::save_images`] inputs and truths.
 ///
+/// Pictures whose mask has no hole inside the central square are left out, and the report's notes
+/// name them.
+///
 /// # Errors
 ///
 /// [`EvalError`]; results up to then stay in the report folder.
@@ -105,8 +108,9 @@ pub fn evaluate(
     }
     let mut pictures = list_pictures(&options.data)?;
     pictures.truncate(options.limit.unwrap_or(usize::MAX));
-    let sources = sources(methods, outputs, &pictures)?;
     let masks = Masks::new(&options.protocol, options.size, options.seed, &pictures)?;
+    let (places, left_out) = masks.with_holes(&mut pictures)?;
+    let sources = sources(methods, outputs, &pictures)?;
     let meters = Meters::load(options.weights.as_deref(), options.inception_resize)?;
     let settings = Settings {
         protocol: masks.description(),
@@ -116,6 +120,14 @@ pub fn evaluate(
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let mut notes = meters.notes;
+    if !left_out.is_empty() {
+        notes.push(format!(
+            "{} of {} pictures left out, since their holes lie outside the central square: {}",
+            left_out.len(),
+            left_out.len() + pictures.len(),
+            left_out.join(", ")
+        ));
+    }
     let mut run = Run {
         options,
         lpips: meters.lpips,
@@ -135,10 +147,10 @@ pub fn evaluate(
         done: 0,
         total: pictures.len() * sources.len(),
     };
-    for (index, picture) in pictures.iter().enumerate() {
+    for (picture, place) in pictures.iter().zip(places) {
         run.picture(
             picture,
-            &masks.mask(index, &picture.name)?,
+            &masks.mask(place, &picture.name)?,
             &sources,
             on_progress,
         )?;

@@ -285,7 +285,13 @@ fn masks_come_by_name_or_in_turn() {
     mask(10).save(masks.0.join("p2.png")).unwrap();
     std::fs::create_dir_all(masks.0.join("sub")).unwrap();
     mask(0).save(masks.0.join("sub/p0.png")).unwrap();
+    let expected = [("p1", 0.5), ("p2", 0.5)].map(|(name, share)| (name.to_owned(), share));
+    assert_eq!(fractions(&options).unwrap(), expected);
+    let report = evaluate(&options, &[&grey()], &[], &mut |_| {}).unwrap();
+    assert!(report.notes.iter().any(|note| note.contains("sub/p0")));
+    mask(0).save(masks.0.join("p1.png")).unwrap();
+    mask(0).save(masks.0.join("p2.png")).unwrap();
     assert!(
-        matches!(fractions(&options), Err(EvalError::EmptyMask { picture, .. }) if picture == "sub/p0")
+        matches!(fractions(&options), Err(EvalError::EmptyMask { picture, .. }) if picture == "p1")
     );
 }

@@ -103,6 +103,12 @@ impl TrainConfig {
         self.model.check()?;
         self.discriminators.check(self.model.patch_px)?;
         self.data.check()?;
+        let side = self.losses.completed_l1_box_px;
+        if side.is_multiple_of(2) {
+            return Err(format!(
+                "losses.completed_l1_box_px: {side} is not an odd number"
+            ));
+        }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return Err(ConfigError::new(
                 "ema_decay",
@@ -276,6 +282,10 @@ pub struct LossConfig {
     /// of [`Self::patch_l1`], in which a thin hole hardly counts. The paper's value and the default
     /// is 0.
     pub completed_l1: f64,
+    /// Side in pixels, odd, of the box over whose mean the error of [`Self::completed_l1`] is
+    /// taken: from 3 on it asks for the right colours and leaves texture to the other losses.
+    /// Default 1.
+    pub completed_l1_box_px: usize,
     /// λ_l1: patches against the truth. Default 1.
     pub patch_l1: f64,
     /// Weight of the cross entropy of the retrieval against windows that are similar to the truth
@@ -314,6 +324,7 @@ impl Default for LossConfig {
             coarse_perceptual: 0.0,
             completed_log_squared: 0.0,
             completed_l1: 0.0,
+            completed_l1_box_px: 1,
             patch_l1: 1.0,
             retrieval: 0.0,
             adversarial: Adversarial::PatchDistribution,

@@ -117,7 +117,11 @@ pub fn objective(
                 ..weights.clone()
             };
             let ((found, wanted), mask) = (completed(), inputs.mask.clone());
-            let value = losses::reconstruction(found, wanted, mask, &scaled);
+            let means = |x: Tensor<4>| match weights.completed_l1_box_px {
+                1 => x,
+                side => tmad_ops::box_means(x, side),
+            };
+            let value = losses::reconstruction(means(found), means(wanted), mask, &scaled);
             terms.push(("completed_l1", value));
         }
         if weights.patch_l1 != 0.0 {

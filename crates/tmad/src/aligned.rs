@@ -4,13 +4,17 @@
 //! from them. Here every candidate is aligned with what it is to replace, as a picture of the
 //! whole hole: PatchMatch's copies, voted and from single sources, and the windows that the
 //! texture memory retrieved. So the network chooses between them pixel by pixel, and repairs.
+//!
+//! All that it can choose is as sharp as the picture: the guess lends the best copy its colours
+//! only, and the choice is a hard one, as that of the texture memory, with the straight-through
+//! gradient of Eq. (5). Shares that add up to 1 would be shares of a mean: fog.
 
 use crate::coarse::{check_count, check_trained_hole, check_widths};
 use crate::config_error::ConfigError;
 use crate::layers::{Conv2d, Down, Initializer, Residual, Up, encode_decode, padded};
 use burn::module::Module;
-use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
+use burn::tensor::{Int, Tensor};
 use inpaint_core::patchmatch::NUM_RANKS;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +70,7 @@ pub struct Sources {
     pub voted: Tensor<4>,
     /// Windows of the texture memory in place, `num_candidates` · 3 channels.
     pub retrieved: Tensor<4>,
-    /// The guess of the structure, 3 channels.
+    /// The guess of the structure, 3 channels; what can be chosen is [`recoloured`] with it.
     pub guess: Tensor<4>,
     /// 1 = hole, 1 channel.
     pub mask: Tensor<4>,
@@ -82,6 +86,36 @@ pub struct AlignedSynthesis {
     res: Vec<Residual>,
     up: Vec<Up>,
     output: Conv2d,
+}
+
+/// Side of the box, applied twice, whose means are the colours that a guess lends.
+const COLOUR_BOX_PX: usize = 9;
+
+/// The copy with the colours of the guess: what of the guess is coarser than [`COLOUR_BOX_PX`],
+/// and what of the copy is finer.
+///
+/// # Shapes
+///
+/// All three `[batch, 3, height, width]`.
+pub fn recoloured(copy: Tensor<4>, guess: Tensor<4>) -> Tensor<4> {
+    let difference = guess - copy.clone();
+    let once = tmad_ops::box_means(difference, COLOUR_BOX_PX);
+    copy + tmad_ops::box_means(once, COLOUR_BOX_PX)
+}
+
+/// 1 for the largest of a pixel's channels and 0 for the others; the gradient is that of the
+/// softmax (Eq. 5).
+fn hard_choice(logits: Tensor<4>) -> Tensor<4> {
+    let largest = logits.clone().detach().argmax(1);
+    let soft = softmax(logits, 1);
+    let [batch, channels, height, width] = soft.dims();
+    let numbers = Tensor::<1, Int>::arange(0..channels as i64, &soft.device());
+    let numbers = numbers.reshape([1, channels as i64, 1, 1]);
+    let hard = (numbers.expand([batch, channels, height, width]))
+        .equal(largest.expand([batch, channels, height, width]))
+        .float();
+    // The difference is exactly zero, and carries the gradient.
+    hard + (soft.clone() - soft.detach())
 }
 
 /// Logit of the default source in an untrained network; the others have 0.
@@ -115,8 +149,8 @@ impl AlignedSynthesis {
 
     /// The completed picture, `[batch, 3, height, width]`; only the hole is used.
     ///
-    /// It is the default source, moved towards others by the shares that the network predicts,
-    /// and repaired by a difference, all of it in proportion to the doubt: copies that repeat
+    /// It is the source that the network chooses for the pixel, repaired by a difference. What
+    /// departs from the default source does so in proportion to the doubt: copies that repeat
     /// exactly pass untouched. Any size: the sides are padded to a multiple of the network's stride
     /// by repeating the border, and cropped afterwards.
     pub fn forward(&self, sources: Sources) -> Tensor<4> {
@@ -129,24 +163,33 @@ impl AlignedSynthesis {
             doubt,
         } = sources;
         let [batch, _, height, width] = guess.dims();
-        let choices = Tensor::cat(vec![ranked, voted, retrieved, guess], 1);
+        let copy = ranked.clone().narrow(1, 0, 3);
+        let seen = vec![
+            ranked.clone(),
+            voted.clone(),
+            retrieved.clone(),
+            guess.clone(),
+            mask,
+            doubt.clone(),
+        ];
+        let seen = Tensor::cat(seen, 1);
+        let choices = vec![ranked, voted, retrieved, recoloured(copy.clone(), guess)];
+        let choices = Tensor::cat(choices, 1);
         let num_sources = choices.dims()[1] / 3;
-        let seen = Tensor::cat(vec![choices.clone(), mask, doubt.clone()], 1);
         let maps = self.input.forward(padded(seen, 1 << self.down.len()));
         let maps = encode_decode(maps, (&self.down, &self.res, &self.up), true);
         let output = self.output.forward(maps);
         let output = output.narrow(2, 0, height).narrow(3, 0, width);
-        let shares = softmax(output.clone().narrow(1, 0, num_sources), 1);
+        let chosen = hard_choice(output.clone().narrow(1, 0, num_sources));
         let repair = output.narrow(1, num_sources, 3);
         let plane = height * width;
-        let copy = choices.clone().narrow(1, 0, 3);
         let others = num_sources - 1;
         let differences = choices
             .narrow(1, 3, 3 * others)
             .reshape([batch, others, 3, plane])
             - copy.clone().reshape([batch, 1, 3, plane]);
-        let shares = (shares.narrow(1, 1, others)).reshape([batch, others, 1, plane]);
-        let moved = (differences * shares)
+        let chosen = (chosen.narrow(1, 1, others)).reshape([batch, others, 1, plane]);
+        let moved = (differences * chosen)
             .sum_dim(1)
             .reshape([batch, 3, height, width]);
         copy + (moved + repair) * doubt
