@@ -11,6 +11,67 @@ pub struct Explanation {
     pub completed: RgbImage,
     /// The patches that the hole was cut into, row by row.
     pub patches: Vec<ExplainedPatch>,
+    /// Where the texture of every pixel comes from, row by row over the picture; `None` outside
+    /// the hole, and where a method does not copy single pixels.
+    pub origins: Vec<Option<Origin>>,
+}
+
+impl Explanation {
+    /// Share of the pixels that have an origin, by its kind, in the order of [`OriginKind::ALL`].
+    pub fn shares(&self) -> [f64; OriginKind::ALL.len()] {
+        let origins = || self.origins.iter().flatten();
+        let all = origins().count().max(1) as f64;
+        OriginKind::ALL.map(|kind| origins().filter(|o| o.kind == kind).count() as f64 / all)
+    }
+}
+
+/// The source that was chosen for a pixel, before it was repaired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// What kind of source.
+    pub kind: OriginKind,
+    /// Column of the pixel of the input that it shows (for [`OriginKind::MeanOfCopies`], that
+    /// has the most weight).
+    pub x: u32,
+    /// Its row.
+    pub y: u32,
+}
+
+/// What a pixel of the hole can be chosen from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OriginKind {
+    /// The pixel that most of the patches over the place agree on.
+    Copy,
+    /// The one with the second most votes.
+    SecondCopy,
+    /// The mean of the patches over the place.
+    MeanOfCopies,
+    /// A window that the texture memory retrieved.
+    Window,
+    /// The first copy with the colours of the coarse guess.
+    RecolouredCopy,
+}
+
+impl OriginKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [
+        Self::Copy,
+        Self::SecondCopy,
+        Self::MeanOfCopies,
+        Self::Window,
+        Self::RecolouredCopy,
+    ];
+
+    /// The kind's name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::SecondCopy => "second_copy",
+            Self::MeanOfCopies => "mean_of_copies",
+            Self::Window => "window",
+            Self::RecolouredCopy => "recoloured_copy",
+        }
+    }
 }
 
 /// A patch of the hole and what was retrieved for it.

@@ -103,19 +103,19 @@ pub fn recoloured(copy: Tensor<4>, guess: Tensor<4>) -> Tensor<4> {
     copy + tmad_ops::box_means(once, COLOUR_BOX_PX)
 }
 
-/// 1 for the largest of a pixel's channels and 0 for the others; the gradient is that of the
-/// softmax (Eq. 5).
-fn hard_choice(logits: Tensor<4>) -> Tensor<4> {
+/// Numbers of the largest of every pixel's channels, and 1 for those channels and 0 for the others;
+/// the gradient of these is that of the softmax (Eq. 5).
+fn hard_choice(logits: Tensor<4>) -> (Tensor<4, Int>, Tensor<4>) {
     let largest = logits.clone().detach().argmax(1);
     let soft = softmax(logits, 1);
     let [batch, channels, height, width] = soft.dims();
     let numbers = Tensor::<1, Int>::arange(0..channels as i64, &soft.device());
     let numbers = numbers.reshape([1, channels as i64, 1, 1]);
     let hard = (numbers.expand([batch, channels, height, width]))
-        .equal(largest.expand([batch, channels, height, width]))
+        .equal(largest.clone().expand([batch, channels, height, width]))
         .float();
     // The difference is exactly zero, and carries the gradient.
-    hard + (soft.clone() - soft.detach())
+    (largest, hard + (soft.clone() - soft.detach()))
 }
 
 /// Logit of the default source in an untrained network; the others have 0.
@@ -147,13 +147,15 @@ impl AlignedSynthesis {
         }
     }
 
-    /// The completed picture, `[batch, 3, height, width]`; only the hole is used.
+    /// The completed picture, `[batch, 3, height, width]`, and the numbers of the sources that the
+    /// network chose, `[batch, 1, height, width]`: copies by rank, the voted copy, windows by rank,
+    /// the recoloured copy. Only the hole is used.
     ///
     /// It is the source that the network chooses for the pixel, repaired by a difference. What
     /// departs from the default source does so in proportion to the doubt: copies that repeat
     /// exactly pass untouched. Any size: the sides are padded to a multiple of the network's stride
     /// by repeating the border, and cropped afterwards.
-    pub fn forward(&self, sources: Sources) -> Tensor<4> {
+    pub fn forward(&self, sources: Sources) -> (Tensor<4>, Tensor<4, Int>) {
         let Sources {
             ranked,
             voted,
@@ -180,7 +182,7 @@ impl AlignedSynthesis {
         let maps = encode_decode(maps, (&self.down, &self.res, &self.up), true);
         let output = self.output.forward(maps);
         let output = output.narrow(2, 0, height).narrow(3, 0, width);
-        let chosen = hard_choice(output.clone().narrow(1, 0, num_sources));
+        let (numbers, chosen) = hard_choice(output.clone().narrow(1, 0, num_sources));
         let repair = output.narrow(1, num_sources, 3);
         let plane = height * width;
         let others = num_sources - 1;
@@ -192,7 +194,7 @@ impl AlignedSynthesis {
         let moved = (differences * chosen)
             .sum_dim(1)
             .reshape([batch, 3, height, width]);
-        copy + (moved + repair) * doubt
+        (copy + (moved + repair) * doubt, numbers)
     }
 }
 
@@ -231,13 +233,13 @@ mod tests {
             doubt: Tensor::zeros([1, 1, 7, 13], &device),
         };
         let copy = tensor_values(sources.ranked.clone().narrow(1, 0, 3));
-        let found = network.forward(sources.clone());
+        let (found, _) = network.forward(sources.clone());
         assert_eq!(tensor_values(found), copy);
         let doubtful = Sources {
             doubt: Tensor::ones([1, 1, 7, 13], &device),
             ..sources
         };
-        let found = tensor_values(network.forward(doubtful));
+        let found = tensor_values(network.forward(doubtful).0);
         assert!(found.iter().zip(&copy).all(|(a, b)| a != b));
     }
 }

@@ -32,9 +32,9 @@ pub struct Copies {
     /// over it agree with their matches in every bit (and outside the hole),
     /// towards 255 where they do not. Row by row.
     pub doubt: Vec<u8>,
-    /// Where the pixels of the first of `ranked` come from, row by row;
-    /// `None` outside the hole.
-    pub sources: Vec<Option<(u32, u32)>>,
+    /// Column and row of the pixels that those of `ranked` come from, row by row; `None` outside
+    /// the hole.
+    pub sources: Vec<Option<[(u32, u32); NUM_RANKS]>>,
 }
 
 impl Copies {
@@ -52,7 +52,7 @@ impl Copies {
         self.doubt.chunks_exact_mut(row).for_each(<[u8]>::reverse);
         for sources in self.sources.chunks_exact_mut(row) {
             sources.reverse();
-            for (x, _) in sources.iter_mut().flatten() {
+            for (x, _) in sources.iter_mut().flatten().flatten() {
                 *x = width - 1 - *x;
             }
         }
@@ -69,7 +69,7 @@ pub(super) struct Ranked {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RankedPixel {
     pub colours: [[u8; 3]; NUM_RANKS],
-    pub source: (u32, u32),
+    pub sources: [(u32, u32); NUM_RANKS],
     pub doubt: u8,
 }
 
@@ -154,7 +154,7 @@ fn ranked<const P: usize>(
     let doubt = squared / (squared + EXACT_LEVELS * EXACT_LEVELS);
     Some(RankedPixel {
         colours: [colour(first), colour(second)],
-        source: (first.0 as u32, first.1 as u32),
+        sources: [first, second].map(|(x, y)| (x as u32, y as u32)),
         doubt: (255.0 * doubt).ceil() as u8,
     })
 }
@@ -189,7 +189,7 @@ mod tests {
         for (i, source) in copies.sources.iter().enumerate() {
             let (x, y) = (i as u32 % 96, i as u32 / 96);
             assert_eq!(source.is_some(), mask.is_hole(x, y));
-            if let Some((from_x, from_y)) = *source {
+            for (from_x, from_y) in source.iter().copied().flatten() {
                 assert!(!mask.is_hole(from_x, from_y));
                 assert_eq!(image.get_pixel(from_x, from_y), image.get_pixel(x, y));
             }

@@ -229,10 +229,10 @@ impl PatchMatch {
                 let at = y as usize * image.width() as usize + x as usize;
                 copies.doubt[at] = pixel.doubt;
                 let source = |at: u32, start: u32, length: u32| start + at.min(length - 1);
-                copies.sources[at] = Some((
-                    source(pixel.source.0, window.x, window.width),
-                    source(pixel.source.1, window.y, window.height),
-                ));
+                copies.sources[at] = Some(pixel.sources.map(|(x, y)| {
+                    let x = source(x, window.x, window.width);
+                    (x, source(y, window.y, window.height))
+                }));
             }
         })?;
         Ok(copies)

@@ -21,7 +21,7 @@ impl Model {
     ) -> Synthesis {
         let device = guess.device();
         let (sources, candidates) = self.sources(guess, inputs, layout);
-        let completed = network.forward(sources);
+        let (completed, _) = network.forward(sources);
         let completed = select_hole(inputs.mask.clone(), completed, inputs.image.clone());
         let patches = match layout.cells.is_empty() {
             true => no_patches(3, self.config.patch_px, &device),
