@@ -45,8 +45,9 @@ mod telea;
 
 pub use composite::{check_sizes, composite};
 pub use error::{InpaintError, Size};
-pub use explanation::{ExplainedCandidate, ExplainedPatch, Explanation, Square, TextureMethod};
-pub use figure::figure;
+pub use explanation::{
+    ExplainedCandidate, ExplainedPatch, Explanation, Origin, OriginKind, Square, TextureMethod,
+};
 pub use groups::{HoleGroup, hole_groups};
 pub use image;
 pub use image::{GrayImage, RgbImage};

@@ -29,6 +29,9 @@ fn a_figure_and_numbers() {
             assert!(end("x") <= 120 && end("y") <= 96, "{candidate}");
         }
     }
+    let chosen = json["chosen"].as_object().unwrap();
+    let sum: f64 = chosen.values().map(|share| share.as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-9, "{chosen:?}");
     assert!(folder.open("figure.png").width() > 1000);
     folder.succeeds(&format!("{run} --json again.json"));
     assert_eq!(folder.read("again.json"), output);

@@ -128,6 +128,7 @@ impl TextureMethod for Identity {
             coarse: image.clone(),
             completed: image.clone(),
             patches: Vec::new(),
+            origins: Vec::new(),
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::problem::{Code, Problem};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use inpaint_core::image::ImageError;
-use inpaint_core::{Control, Explanation, InpaintError, Mask, RgbImage, Square};
+use inpaint_core::{Control, Explanation, InpaintError, Mask, OriginKind, RgbImage, Square};
 use inpaint_photo::{
     EncodeOptions, Hole, ImageFormat, Limits as PhotoLimits, MaskOptions, Photo, PhotoError,
 };
@@ -258,10 +258,13 @@ fn explanation_json(explanation: &Explanation, with_pictures: bool) -> Result<Va
             "candidates": candidates.collect::<Vec<_>>(),
         })
     });
+    let chosen = (OriginKind::ALL.iter().zip(explanation.shares()))
+        .map(|(kind, share)| (kind.name().to_owned(), share.into()));
     let mut document = json!({
         "width": explanation.completed.width(),
         "height": explanation.completed.height(),
         "patches": patches.collect::<Vec<_>>(),
+        "chosen": Value::Object(chosen.collect()),
     });
     if with_pictures {
         document["coarse"] = data_url(&explanation.coarse)?;

@@ -179,6 +179,9 @@ fn explaining_tells_sources_and_shows_pictures_if_wanted() {
     );
     assert_eq!(document["patches"][0]["place"]["x"], -4);
     assert_eq!(document["patches"][0]["candidates"][1]["source"]["x"], 9);
+    let share = |kind: &str| document["chosen"][kind].as_f64().unwrap();
+    assert_eq!(share("copy") + share("window"), 1.0);
+    assert_eq!(share("copy"), 2.0 * share("window"));
     assert!(document.get("coarse").is_none());
     let options = br#"{"images":true}"#;
     let fields = [fields[0], fields[1], ("options", &options[..])];

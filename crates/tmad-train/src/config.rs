@@ -105,8 +105,9 @@ impl TrainConfig {
         self.data.check()?;
         let side = self.losses.completed_l1_box_px;
         if side.is_multiple_of(2) {
-            return Err(format!(
-                "losses.completed_l1_box_px: {side} is not an odd number"
+            return Err(ConfigError::new(
+                "losses.completed_l1_box_px",
+                format!("{side} is not an odd number"),
             ));
         }
         if !(0.0..1.0).contains(&self.ema_decay) {

@@ -14,7 +14,7 @@ use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windo
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::Device;
 use inpaint_core::{
-    Control, InpaintError, Inpainter, Mask, Rect, RgbImage, check_sizes, composite,
+    Control, InpaintError, Inpainter, Mask, Origin, Rect, RgbImage, check_sizes, composite,
 };
 use std::collections::BTreeMap;
 
@@ -148,16 +148,23 @@ impl TMad {
         control.check_cancelled()?;
         control.report(STRUCTURED, STAGE);
         let rest = control.part(STRUCTURED, 1.0 - STRUCTURED);
-        let (completed, patches) = match (&copies, &self.model.aligned) {
-            _ if self.coarse_only => (structure.clone(), Vec::new()),
+        let (completed, patches, origins) = match (copies, &self.model.aligned) {
+            _ if self.coarse_only => (structure.clone(), Vec::new(), Vec::new()),
             (Some(copies), Some(network)) => {
-                self.synthesise_in_register(network, region, copies, &structure, &rest)?
+                let made =
+                    self.synthesise_in_register(network, region, &copies, &structure, &rest)?;
+                let origins = explain::origins(region, &copies, &made);
+                (made.completed, made.patches, origins)
             }
-            _ => self.synthesise_patches(region, &structure, &rest)?,
+            _ => {
+                let (completed, patches) = self.synthesise_patches(region, &structure, &rest)?;
+                (completed, patches, Vec::new())
+            }
         };
         Ok(Filled {
             structure,
             patches,
+            origins,
             completed: composite(&region.image, &completed, &region.mask)?,
         })
     }
@@ -170,6 +177,9 @@ struct Filled {
     structure: RgbImage,
     /// What was retrieved for the cells of the hole.
     patches: Vec<Retrieved>,
+    /// Where the texture of every pixel of the region comes from, in its pixels, if single pixels
+    /// are copied; else empty.
+    origins: Vec<Option<Origin>>,
     completed: RgbImage,
 }
 

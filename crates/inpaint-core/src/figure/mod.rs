@@ -77,15 +77,18 @@ fn length(pixels: u32, scale: f64) -> u32 {
     ((f64::from(pixels) * scale).round() as u32).max(1)
 }
 
-/// Input, coarse guess and result around the hole.
+/// Input, coarse guess, origins and result around the hole.
 struct Stages {
-    pictures: [(&'static str, RgbImage); 3],
+    pictures: [(&'static str, RgbImage); NUM_STAGES],
 }
+
+const NUM_STAGES: usize = 4;
 
 impl Stages {
     fn new(image: &RgbImage, mask: &Mask, explanation: &Explanation) -> Self {
         let view = view(mask);
-        let width = (WIDTH - 4 * MARGIN) / 3;
+        let num_stages = NUM_STAGES as u32;
+        let width = (WIDTH - (num_stages + 1) * MARGIN) / num_stages;
         let scale = (f64::from(width) / f64::from(view.width))
             .min(f64::from(STAGE_HEIGHT) / f64::from(view.height));
         let picture = |source: &RgbImage| {
@@ -100,6 +103,7 @@ impl Stages {
             pictures: [
                 ("Input", picture(&hatched(image, mask, scale))),
                 ("Coarse", picture(&explanation.coarse)),
+                ("Copied from", picture(&origins(image, explanation))),
                 ("Completed", picture(&explanation.completed)),
             ],
         }
@@ -110,7 +114,7 @@ impl Stages {
     }
 
     fn draw(&self, canvas: &mut Canvas) {
-        let slot = (WIDTH - MARGIN) / 3;
+        let slot = (WIDTH - MARGIN) / NUM_STAGES as u32;
         for (i, (title, picture)) in (0..).zip(&self.pictures) {
             let x = i64::from(MARGIN + i * slot);
             canvas.text(x, i64::from(MARGIN), 2, title, INK);
@@ -147,6 +151,20 @@ fn hatched(image: &RgbImage, mask: &Mask, scale: f64) -> RgbImage {
         if mask.is_hole(x, y) {
             let dark = (x + y) % period < period.div_ceil(4);
             *pixel = Rgb([if dark { 190 } else { 240 }; 3]);
+        }
+    }
+    picture
+}
+
+/// The hole in colours that stand for places: redder from further right, greener from further
+/// down.
+fn origins(image: &RgbImage, explanation: &Explanation) -> RgbImage {
+    let (width, height) = image.dimensions();
+    let share = |at: u32, length: u32| (255 * u64::from(at) / u64::from(length.max(1))) as u8;
+    let mut picture = image.clone();
+    for (pixel, origin) in picture.pixels_mut().zip(&explanation.origins) {
+        if let Some(origin) = origin {
+            *pixel = Rgb([share(origin.x, width), share(origin.y, height), 128]);
         }
     }
     picture
@@ -371,6 +389,7 @@ mod tests {
                 coarse: image.clone(),
                 completed: image.clone(),
                 patches: vec![patch(-8, -4), patch(8, -4)],
+                origins: Vec::new(),
             };
             let figure = super::figure(&image, &mask, &explanation, 8);
             assert_eq!(figure.width(), WIDTH);

@@ -9,9 +9,10 @@ use crate::terminal::Terminal;
 use anyhow::{Result, bail};
 use clap::Args;
 use image::DynamicImage;
-use inpaint_core::{ExplainedPatch, InpaintError, Square, TextureMethod, figure};
+use inpaint_core::{ExplainedPatch, InpaintError, OriginKind, Square, TextureMethod, figure};
 use inpaint_photo::{ImageFormat, Limits};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::PathBuf;
 
@@ -20,9 +21,11 @@ Examples:
   tmad explain photo.png --mask mask.png -o figure.png
   tmad explain photo.png --mask mask.png --json - | jq '.patches[0].candidates'
 
-The figure shows input, coarse guess and result around the hole, and for some patches of the hole \
-the windows that the texture memory retrieved: by rank, with their scores, and where in the \
-picture they lie. The JSON holds all patches, in pixels of the photo.";
+The figure shows input, coarse guess, result and the place that every pixel's texture comes from \
+(redder from further right, greener from further down), and for some patches of the hole the \
+windows that the texture memory retrieved: by rank, with their scores, and where in the picture \
+they lie. The JSON holds all patches, in pixels of the photo, and the shares of the hole by the \
+kind of source that patch synthesis chose.";
 
 /// Options of `tmad explain`.
 #[derive(Debug, Args)]
@@ -57,6 +60,8 @@ struct Json {
     width: u32,
     height: u32,
     patches: Vec<JsonPatch>,
+    /// Shares of the hole's pixels by what was chosen for them.
+    chosen: BTreeMap<&'static str, f64>,
 }
 
 /// A patch of the hole; `x` and `y` are below 0 where it reaches beyond the photo.
@@ -143,6 +148,9 @@ pub fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<()> {
             width: image.width(),
             height: image.height(),
             patches: explanation.patches.iter().map(JsonPatch::new).collect(),
+            chosen: (OriginKind::ALL.map(OriginKind::name).into_iter())
+                .zip(explanation.shares())
+                .collect(),
         };
         let mut bytes = serde_json::to_vec_pretty(&json)?;
         bytes.push(b'\n');

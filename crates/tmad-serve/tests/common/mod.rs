@@ -8,7 +8,7 @@ pub mod client;
 use inpaint_core::image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use inpaint_core::{
     Control, ExplainedCandidate, ExplainedPatch, Explanation, InpaintError, Inpainter, Mask,
-    Square, TextureMethod, check_sizes, composite,
+    Origin, OriginKind, Square, TextureMethod, check_sizes, composite,
 };
 use std::io::Cursor;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -163,6 +163,11 @@ impl TextureMethod for FakeTexture {
                 place: square(-4, 0),
                 candidates: vec![candidate(7, 0.75), candidate(9, 0.5)],
             }],
+            origins: [OriginKind::Copy, OriginKind::Copy, OriginKind::Window]
+                .map(|kind| Some(Origin { kind, x: 1, y: 2 }))
+                .into_iter()
+                .chain([None])
+                .collect(),
         })
     }
 }

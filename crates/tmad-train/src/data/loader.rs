@@ -142,7 +142,7 @@ mod tests {
                 voted: picture.clone(),
                 ranked: [picture.clone(), picture],
                 doubt: vec![0, 10, 20, 30],
-                sources: vec![None, None, None, Some((1, 0))],
+                sources: vec![None, None, None, Some([(1, 0), (0, 1)])],
             }),
         };
         let flipped = sample.flipped();
@@ -152,7 +152,7 @@ mod tests {
             assert_eq!(picture.get_pixel(1, 0).0, [2; 3]);
         }
         assert_eq!(copies.doubt, [30, 20, 10, 0]);
-        assert_eq!(copies.sources, [Some((2, 0)), None, None, None]);
+        assert_eq!(copies.sources, [Some([(2, 0), (3, 1)]), None, None, None]);
         assert!(flipped.mask.is_hole(0, 0) && flipped.mask.hole_area() == 1);
     }
 }

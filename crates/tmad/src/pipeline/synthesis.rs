@@ -6,7 +6,9 @@ use crate::model::Inputs;
 use crate::patches::{HoleCounts, Position, assemble, hole_cells};
 use crate::registration::registered;
 use crate::scale::{Scaled, enlarge, reduce, reduce_whole, reduction, with_change};
-use crate::tensors::{Window, colour, images_to_tensor, tensor_to_images, windows_to_tensor};
+use crate::tensors::{
+    Window, colour, images_to_tensor, tensor_to_images, tensor_values, windows_to_tensor,
+};
 use crate::texture_memory::rankings;
 use burn::tensor::Tensor;
 use inpaint_core::image::Rgb;
@@ -25,8 +27,19 @@ const HALO_PX: u32 = 64;
 /// Share of the stage's work that retrieval is.
 const RETRIEVING: f32 = 0.2;
 
+/// What patch synthesis in register makes of a region.
+pub(super) struct Synthesised {
+    /// Only the hole has a meaning.
+    pub completed: RgbImage,
+    /// What was retrieved for the cells of the hole.
+    pub patches: Vec<Retrieved>,
+    /// Number of the source chosen for every pixel, as [`AlignedSynthesis::forward`] counts them,
+    /// row by row; outside the hole without meaning.
+    pub choices: Vec<u8>,
+}
+
 impl TMad {
-    /// Patch synthesis in register; only the hole of the result has a meaning.
+    /// Patch synthesis in register.
     ///
     /// About a hole wider than those of its training the network decides at the scale at which it
     /// is as wide. What it changes there is carried over to the copies of full resolution, whose
@@ -38,7 +51,7 @@ impl TMad {
         copies: &Copies,
         structure: &RgbImage,
         control: &Control,
-    ) -> Result<(RgbImage, Vec<Retrieved>), InpaintError> {
+    ) -> Result<Synthesised, InpaintError> {
         let sizes = self.model.config().aligned.as_ref();
         let trained = sizes.map_or(u32::MAX, |sizes| sizes.trained_hole_px);
         let factor = reduction(region, trained);
@@ -48,8 +61,11 @@ impl TMad {
         let small = reduce(region, factor);
         let small_copies = reduced(copies, region.image.width(), factor);
         let structure = reduce_whole(structure, factor);
-        let (completed, mut patches) =
-            self.synthesise_at_scale(network, &small, &small_copies, &structure, control)?;
+        let Synthesised {
+            completed,
+            mut patches,
+            choices,
+        } = self.synthesise_at_scale(network, &small, &small_copies, &structure, control)?;
         let after = composite(&small.image, &completed, &small.mask)?;
         let before = composite(&small.image, &small_copies.ranked[0], &small.mask)?;
         let (width, height) = region.image.dimensions();
@@ -64,7 +80,19 @@ impl TMad {
         for patch in &mut patches {
             patch.enlarge(factor, width, height);
         }
-        Ok((completed, patches))
+        let columns = small.image.width();
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x / factor, y / factor)));
+        let choices = places
+            .zip(&copies.doubt)
+            .map(|((x, y), &doubt)| match doubt {
+                0 => 0,
+                _ => choices[(y * columns + x) as usize],
+            });
+        Ok(Synthesised {
+            choices: choices.collect(),
+            completed,
+            patches,
+        })
     }
 
     /// The same at the scale of the region as it is, tile by tile.
@@ -75,9 +103,15 @@ impl TMad {
         copies: &Copies,
         structure: &RgbImage,
         control: &Control,
-    ) -> Result<(RgbImage, Vec<Retrieved>), InpaintError> {
+    ) -> Result<Synthesised, InpaintError> {
+        let mut choices = vec![0; copies.doubt.len()];
+        let mut completed = region.image.clone();
         let Some(bounds) = region.mask.hole_bounds() else {
-            return Ok((region.image.clone(), Vec::new()));
+            return Ok(Synthesised {
+                completed,
+                patches: Vec::new(),
+                choices,
+            });
         };
         let patches = self.retrieve(region, copies, structure, control)?;
         let retrieved = self.in_place(region, copies, &patches);
@@ -88,7 +122,6 @@ impl TMad {
         let tiles: Vec<_> = (tops.flat_map(|y| lefts.clone().map(move |x| (x, y))))
             .filter(|&(x, y)| counts.in_square(y as i32, x as i32, TILE_PX as i32) > 0)
             .collect();
-        let mut completed = region.image.clone();
         for (index, &(left, top)) in tiles.iter().enumerate() {
             control.check_cancelled()?;
             let along = |start: u32, end: u32, limit: u32| {
@@ -110,7 +143,7 @@ impl TMad {
                 windows_to_tensor(bytes, 1, width as usize, &[window], number, &self.device)
             };
             let stacked = |images: &[RgbImage]| Tensor::cat(images.iter().map(cut).collect(), 1);
-            let output = network.forward(Sources {
+            let (output, numbers) = network.forward(Sources {
                 ranked: stacked(&copies.ranked),
                 voted: cut(&copies.voted),
                 retrieved: stacked(&retrieved),
@@ -119,15 +152,27 @@ impl TMad {
                 doubt: plane(&copies.doubt, |doubt| f32::from(doubt) / 255.0),
             });
             let tile = tensor_to_images(output).remove(0);
+            let numbers = tensor_values(numbers.float());
             for v in top..bottom {
                 for u in (left..right).filter(|&u| region.mask.is_hole(u, v)) {
                     completed.put_pixel(u, v, *tile.get_pixel(u - x, v - y));
+                    let number = numbers[(v - y) as usize * window_width + (u - x) as usize];
+                    let at = v as usize * width as usize + u as usize;
+                    choices[at] = if copies.doubt[at] == 0 {
+                        0
+                    } else {
+                        number as u8
+                    };
                 }
             }
             let share = (index + 1) as f32 / tiles.len() as f32;
             control.report(RETRIEVING + (1.0 - RETRIEVING) * share, STAGE);
         }
-        Ok((completed, patches))
+        Ok(Synthesised {
+            completed,
+            patches,
+            choices,
+        })
     }
 
     fn cut(&self, image: &RgbImage, windows: &[Window]) -> Tensor<4> {

@@ -186,7 +186,7 @@ pub fn training(
             doubt: on_device(sources.doubt),
         };
         Measured::median_of(runs, || {
-            black_box(network.forward(sources.clone()).mean().backward());
+            black_box(network.forward(sources.clone()).0.mean().backward());
         })
     } else {
         let cells = &stages.layout.cells[..NUM_PATCHES.min(stages.layout.cells.len())];
