@@ -31,6 +31,9 @@ pub const CONFIG_KEY: &str = "config";
 
 /// Windows of a texture memory at most.
 const MAX_WINDOWS: usize = 1536;
+/// The same for a hole of a single cell, as dust is: there can be hundreds of them, and embedding
+/// their windows would take most of the time.
+const MAX_WINDOWS_OF_A_CELL: usize = 96;
 
 /// T-MAD, ready to inpaint.
 #[derive(Debug)]
@@ -108,15 +111,19 @@ impl TMad {
         &self.metadata
     }
 
-    /// The windows of the texture memory of a picture with this mask; beyond [`MAX_WINDOWS`], their
-    /// distance grows.
-    fn windows(&self, mask: &Mask, seed: u64) -> Vec<Position> {
+    /// The windows of the texture memory of a picture with this mask and as many cells; beyond
+    /// [`MAX_WINDOWS`], their distance grows.
+    fn windows(&self, mask: &Mask, num_cells: usize, seed: u64) -> Vec<Position> {
+        let most = match num_cells {
+            1 => MAX_WINDOWS_OF_A_CELL,
+            _ => MAX_WINDOWS,
+        };
         let ModelConfig {
             patch_px, memory, ..
         } = self.model.config();
         let mut config = memory.clone();
         let mut windows = memory_windows(mask, *patch_px, &config, 0);
-        while windows.len() > MAX_WINDOWS {
+        while windows.len() > most {
             config.stride_px *= 2;
             windows = memory_windows(mask, *patch_px, &config, 0);
         }

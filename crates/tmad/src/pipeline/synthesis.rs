@@ -22,8 +22,10 @@ const CELLS_AT_ONCE: usize = 32;
 const WINDOWS_AT_ONCE: usize = 32;
 /// Side of the tiles that the network in register makes at once, to bound memory.
 const TILE_PX: u32 = 512;
-/// Pixels around a tile that the network sees, too.
+/// Pixels around a tile that the network sees, too, or as many as four times the hole's width
+/// where that is less, but never less than the last.
 const HALO_PX: u32 = 64;
+const LEAST_HALO_PX: u32 = 24;
 /// Share of the stage's work that retrieval is.
 const RETRIEVING: f32 = 0.2;
 
@@ -117,6 +119,7 @@ impl TMad {
         let retrieved = self.in_place(region, copies, &patches);
         let counts = HoleCounts::new(&region.mask);
         let (width, height) = region.image.dimensions();
+        let halo = (4 * bounds.width.max(bounds.height)).clamp(LEAST_HALO_PX, HALO_PX);
         let tops = (bounds.y..bounds.y + bounds.height).step_by(TILE_PX as usize);
         let lefts = (bounds.x..bounds.x + bounds.width).step_by(TILE_PX as usize);
         let tiles: Vec<_> = (tops.flat_map(|y| lefts.clone().map(move |x| (x, y))))
@@ -125,8 +128,8 @@ impl TMad {
         for (index, &(left, top)) in tiles.iter().enumerate() {
             control.check_cancelled()?;
             let along = |start: u32, end: u32, limit: u32| {
-                let first = start.saturating_sub(HALO_PX);
-                (first, ((end + HALO_PX).min(limit) - first) as usize)
+                let first = start.saturating_sub(halo);
+                (first, ((end + halo).min(limit) - first) as usize)
             };
             let right = (left + TILE_PX).min(bounds.x + bounds.width);
             let bottom = (top + TILE_PX).min(bounds.y + bounds.height);
@@ -196,7 +199,8 @@ impl TMad {
             width: side,
         };
         let squares = |positions: &[Position]| positions.iter().map(square).collect::<Vec<_>>();
-        let windows = self.windows(&region.mask, control.seed);
+        let cells = hole_cells(&region.mask, side, 0);
+        let windows = self.windows(&region.mask, cells.len(), control.seed);
         let mut keys = Vec::new();
         for windows in windows.chunks(WINDOWS_AT_ONCE) {
             keys.extend(self.model.keys(&self.cut(&copies.voted, &squares(windows))));
@@ -205,7 +209,6 @@ impl TMad {
         let counts = HoleCounts::new(&region.mask);
         let columns = region.image.width() as usize;
         let mut patches = Vec::new();
-        let cells = hole_cells(&region.mask, side, 0);
         for cells in cells.chunks(CELLS_AT_ONCE) {
             control.check_cancelled()?;
             let places = squares(cells);
@@ -277,7 +280,7 @@ impl TMad {
         if cells.is_empty() {
             return Ok((region.image.clone(), Vec::new()));
         }
-        let windows = self.windows(&region.mask, control.seed);
+        let windows = self.windows(&region.mask, cells.len(), control.seed);
         let inputs = Inputs::without_prior(&[&region.image], vec![&region.mask], &self.device);
         let guess = images_to_tensor(&[structure], &self.device);
         let memory = [self.model.remember(&guess, &windows)];
