@@ -351,8 +351,8 @@ mod tests {
             inputs: Inputs::new(
                 &[&picture],
                 vec![&mask],
-                Vec::new(),
-                model.config(),
+                &[],
+                model.config().coarse.prior,
                 &device,
             ),
             layout: model.sampled_layout(&[&mask], 1),

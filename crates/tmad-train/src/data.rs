@@ -224,6 +224,6 @@ pub fn resize_area(
 pub fn inputs<'a>(samples: &'a [Sample], config: &ModelConfig, device: &Device) -> Inputs<'a> {
     let images: Vec<_> = samples.iter().map(|s| &s.image).collect();
     let masks = samples.iter().map(|s| &s.mask).collect();
-    let copies = samples.iter().filter_map(|s| s.copies.as_ref()).collect();
-    Inputs::new(&images, masks, copies, config, device)
+    let fillings: Vec<_> = samples.iter().filter_map(|s| s.filling.as_ref()).collect();
+    Inputs::new(&images, masks, &fillings, config.coarse.prior, device)
 }

@@ -88,8 +88,8 @@ fn one_picture_is_learnt_by_heart() {
     let inputs = Inputs::new(
         &[&picture],
         vec![&mask],
-        Vec::new(),
-        model.config(),
+        &[],
+        model.config().coarse.prior,
         &device,
     );
     let layout = model.layout(&inputs.masks);

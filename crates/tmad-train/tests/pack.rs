@@ -65,7 +65,7 @@ fn samples(path: &Path) -> Vec<(RgbImage, Vec<u8>)> {
 
 /// What the coarse network starts from comes with the sample, made by the loader's threads.
 #[test]
-fn samples_carry_the_copies_of_their_prior() {
+fn samples_carry_the_filling_of_their_prior() {
     let (_folder, pictures) = folder();
     let pictures = Arc::new(Pictures::open(&pictures, 1, 0).unwrap());
     let sampler = |prior| {
@@ -73,12 +73,12 @@ fn samples_carry_the_copies_of_their_prior() {
         Sampler::new(pictures.clone(), range, DataConfig::default(), prior, 48, 9)
     };
     let plain = sampler(Prior::Membrane).sample(3).unwrap();
-    assert!(plain.copies.is_none());
+    assert!(plain.filling.is_none());
     let sample = sampler(Prior::PatchMatch).sample(3).unwrap();
-    let copies = sample.copies.expect("made for this prior");
+    let filling = sample.filling.expect("made for this prior");
     assert!(sample.image == plain.image && sample.mask == plain.mask);
     let mut num_changed = 0;
-    for (x, y, pixel) in copies.voted.enumerate_pixels() {
+    for (x, y, pixel) in filling.enumerate_pixels() {
         let is_same = pixel == sample.image.get_pixel(x, y);
         assert!(is_same || sample.mask.is_hole(x, y));
         num_changed += u32::from(!is_same);

@@ -118,17 +118,17 @@ fn hard_choice(logits: Tensor<4>) -> (Tensor<4, Int>, Tensor<4>) {
     (largest, hard + (soft.clone() - soft.detach()))
 }
 
-/// Logit of the default source in an untrained network; the others have 0.
-const DEFAULT_LOGIT: f32 = 2.0;
+/// Logit of the voted copy in an untrained network; the others have 0.
+const VOTED_LOGIT: f32 = 2.0;
 
 impl AlignedSynthesis {
-    /// Creates the network with fresh weights; it starts by passing mostly the default source on.
+    /// Creates the network with fresh weights; it starts by passing the voted copy on.
     pub fn new(config: &AlignedConfig, num_candidates: usize, init: &mut Initializer) -> Self {
         let widths = &config.widths;
         // Copies by rank, voted copy, windows, guess.
         let num_sources = NUM_RANKS + 1 + num_candidates + 1;
         let mut biases = vec![0.0; num_sources + 3];
-        biases[0] = DEFAULT_LOGIT;
+        biases[NUM_RANKS] = VOTED_LOGIT;
         Self {
             input: Conv2d::new(init, 3 * num_sources + 2, widths[0], 3),
             down: (widths.windows(2))

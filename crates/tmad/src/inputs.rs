@@ -2,11 +2,9 @@
 //! coarse network sees it.
 
 use crate::coarse::Prior;
-use crate::model::ModelConfig;
 use crate::patches::select_hole;
 use crate::tensors::{images_to_tensor, masks_to_tensor, membranes_to_tensor};
 use burn::tensor::{Device, Tensor};
-use inpaint_core::patchmatch::Copies;
 use inpaint_core::{Mask, RgbImage};
 
 /// Pictures of one size with their masks, on the device and off it.
@@ -20,44 +18,24 @@ pub struct Inputs<'a> {
     pub masks: Vec<&'a Mask>,
     /// What stands in the hole before the coarse network sees the picture (I_m): zeros, or a
     /// smooth filling if the configuration asks for a prior. Same shape as `image`; behind it,
-    /// with [`Prior::PatchMatch`], three channels with the difference of the voted copies to it,
+    /// with [`Prior::PatchMatch`], three channels with the difference of its filling to it,
     /// 0 outside the hole.
     pub prior: Tensor<4>,
     /// The pictures themselves.
     pub pictures: Vec<&'a RgbImage>,
-    /// Their copies; empty if the prior is made without.
-    pub copies: Vec<&'a Copies>,
 }
 
 impl<'a> Inputs<'a> {
-    /// Pictures, masks and what [`Prior::copies`] made of them, all of one size, ready for a model
-    /// with this configuration; `copies` are empty if the prior has none.
+    /// Pictures, masks and what [`Prior::filling`] made of them, all of one size; `fillings` are
+    /// empty if the prior has none.
     ///
     /// # Panics
     ///
-    /// If there is no picture, sizes or counts differ, or the prior lacks copies.
+    /// If there is no picture, sizes or counts differ, or the prior lacks fillings.
     pub fn new(
         images: &[&'a RgbImage],
         masks: Vec<&'a Mask>,
-        copies: Vec<&'a Copies>,
-        config: &ModelConfig,
-        device: &Device,
-    ) -> Self {
-        let voted: Vec<_> = copies.iter().map(|copies| &copies.voted).collect();
-        let mut inputs = Self::for_coarse(images, masks, &voted, config.coarse.prior, device);
-        inputs.copies = copies;
-        inputs
-    }
-
-    /// As [`Inputs::new`], for the coarse network alone, which wants the voted copies only.
-    ///
-    /// # Panics
-    ///
-    /// As [`Inputs::new`].
-    pub fn for_coarse(
-        images: &[&'a RgbImage],
-        masks: Vec<&'a Mask>,
-        voted: &[&RgbImage],
+        fillings: &[&RgbImage],
         prior: Prior,
         device: &Device,
     ) -> Self {
@@ -67,9 +45,9 @@ impl<'a> Inputs<'a> {
             Prior::None => select_hole(mask, Tensor::zeros_like(&image), image),
             Prior::Membrane => membranes_to_tensor(images, &inputs.masks, device),
             Prior::PatchMatch => {
-                assert_eq!(images.len(), voted.len(), "copies of every picture");
+                assert_eq!(images.len(), fillings.len(), "a filling of every picture");
                 let membrane = membranes_to_tensor(images, &inputs.masks, device);
-                let added = images_to_tensor(voted, device) - membrane.clone();
+                let added = images_to_tensor(fillings, device) - membrane.clone();
                 let added = select_hole(mask, added, Tensor::zeros_like(&image));
                 Tensor::cat(vec![membrane, added], 1)
             }
@@ -91,7 +69,6 @@ impl<'a> Inputs<'a> {
             prior: image.clone(),
             image,
             pictures: images.to_vec(),
-            copies: Vec::new(),
         }
     }
 
@@ -104,7 +81,6 @@ impl<'a> Inputs<'a> {
             masks: self.masks.clone(),
             prior: self.prior.clone().inner(),
             pictures: self.pictures.clone(),
-            copies: self.copies.clone(),
         }
     }
 }

@@ -20,6 +20,8 @@ pub use crate::inputs::Inputs;
 mod cells;
 mod register;
 
+pub(crate) use register::guided_copies;
+
 /// Channels of a hole patch by which windows are retrieved in register, beside the voted copy's:
 /// the guess and the mask.
 const MORE_QUERY_PLANES: usize = 4;

@@ -1,12 +1,13 @@
 //! A photo in, a photo out: [`TMad`] as an [`Inpainter`].
 //!
-//! One way for holes of every size: the holes are grouped into regions; for each region, *copies* of known pixels are found for every pixel of the hole
-//! ([`inpaint_core::patchmatch`]), the coarse network guesses the *structure* at the scale that it
-//! was trained for, and *synthesis* at full resolution retrieves windows from the texture memory,
-//! chooses and repairs; known pixels stay as they are.
+//! One way for holes of every size: the holes are grouped into regions; for each region, the coarse
+//! network guesses the *structure* at the scale that it was trained for, *copies* of known pixels
+//! that follow this guess are found for every pixel of the hole ([`inpaint_core::patchmatch`]), and
+//! *synthesis* at full resolution retrieves windows from the texture memory, chooses and repairs;
+//! known pixels stay as they are.
 
 use crate::config_error::ConfigError;
-use crate::model::{Model, ModelConfig};
+use crate::model::{Model, ModelConfig, guided_copies};
 use crate::patches::Position;
 use crate::regions::{Region, regions};
 use crate::scale::Scaled;
@@ -142,28 +143,25 @@ impl TMad {
         control: &Control,
     ) -> Result<Filled, InpaintError> {
         control.check_cancelled()?;
-        let prior = self.model.config().coarse.prior;
-        let copies = match guess {
-            Some(_) if self.coarse_only => None,
-            _ => prior.copies(&region.image, &region.mask, &control.part(0.0, COPYING))?,
-        };
-        control.report(COPYING, STAGE);
-        let structure = match guess {
-            Some(guess) => composite(&region.image, guess, &region.mask)?,
-            None => self.structure(region, copies.as_ref())?,
+        let (structure, guide_px) = match guess {
+            Some(guess) => (composite(&region.image, guess, &region.mask)?, 1),
+            None => self.structure(region, &control.part(0.0, STRUCTURED))?,
         };
         control.check_cancelled()?;
         control.report(STRUCTURED, STAGE);
         let rest = control.part(STRUCTURED, 1.0 - STRUCTURED);
-        let (completed, patches, origins) = match (copies, &self.model.aligned) {
+        let (completed, patches, origins) = match &self.model.aligned {
             _ if self.coarse_only => (structure.clone(), Vec::new(), Vec::new()),
-            (Some(copies), Some(network)) => {
+            Some(network) => {
+                let part = rest.part(0.0, COPIED);
+                let copies = guided_copies(&structure, guide_px, &region.mask, &part)?;
+                let rest = rest.part(COPIED, 1.0 - COPIED);
                 let made =
                     self.synthesise_in_register(network, region, &copies, &structure, &rest)?;
                 let origins = explain::origins(region, &copies, &made);
                 (made.completed, made.patches, origins)
             }
-            _ => {
+            None => {
                 let (completed, patches) = self.synthesise_patches(region, &structure, &rest)?;
                 (completed, patches, Vec::new())
             }
@@ -219,9 +217,9 @@ impl Retrieved {
 
 /// What progress reports call the work.
 const STAGE: &str = "filling";
-/// Shares of the work that are done when copies and structure are there.
-const COPYING: f32 = 0.5;
-const STRUCTURED: f32 = 0.6;
+/// Share of the work that is done when the structure is there, and of the rest when the copies are.
+const STRUCTURED: f32 = 0.3;
+const COPIED: f32 = 0.6;
 
 /// The part of a picture inside `context`.
 fn crop(image: &RgbImage, context: Rect) -> RgbImage {

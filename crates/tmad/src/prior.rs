@@ -3,8 +3,8 @@
 use crate::layers::{Conv2d, Initializer};
 use burn::tensor::Tensor;
 use inpaint_core::image::Rgb;
-use inpaint_core::patchmatch::{Copies, NUM_RANKS, PatchMatch};
-use inpaint_core::{Control, InpaintError, Mask, RgbImage};
+use inpaint_core::patchmatch::PatchMatch;
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage};
 use serde::{Deserialize, Serialize};
 use tmad_ops::box_means;
 
@@ -40,21 +40,27 @@ impl Prior {
         }
     }
 
-    /// PatchMatch's copies for a picture, where this prior is made of them.
+    /// PatchMatch's filling of a picture, where this prior is made of it; mid grey, like the
+    /// membrane, where there is not one known pixel.
     ///
     /// # Errors
     ///
     /// [`InpaintError`] if the sizes differ, or `control` was cancelled.
-    pub fn copies(
+    pub fn filling(
         self,
         image: &RgbImage,
         mask: &Mask,
         control: &Control,
-    ) -> Result<Option<Copies>, InpaintError> {
+    ) -> Result<Option<RgbImage>, InpaintError> {
         match self {
             Self::None | Self::Membrane => Ok(None),
-            Self::PatchMatch if mask.is_full() => Ok(Some(nothing_to_copy(image))),
-            Self::PatchMatch => PatchMatch::default().copies(image, mask, control).map(Some),
+            Self::PatchMatch if mask.is_full() => {
+                let (width, height) = image.dimensions();
+                Ok(Some(RgbImage::from_pixel(width, height, Rgb([128; 3]))))
+            }
+            Self::PatchMatch => PatchMatch::default()
+                .inpaint(image, mask, control)
+                .map(Some),
         }
     }
 
@@ -90,18 +96,5 @@ impl Prior {
             Self::Membrane => layer(init, 3).zeroed(),
             Self::PatchMatch => layer(init, 4).zeroed().biased(&[0.0, 0.0, 0.0, 0.5]),
         }
-    }
-}
-
-/// Where there is not one known pixel: mid grey, like the membrane.
-fn nothing_to_copy(image: &RgbImage) -> Copies {
-    let (width, height) = image.dimensions();
-    let grey = RgbImage::from_pixel(width, height, Rgb([128; 3]));
-    let num_pixels = width as usize * height as usize;
-    Copies {
-        ranked: [(); NUM_RANKS].map(|()| grey.clone()),
-        voted: grey,
-        doubt: vec![u8::MAX; num_pixels],
-        sources: vec![None; num_pixels],
     }
 }

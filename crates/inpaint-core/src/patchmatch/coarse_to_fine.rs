@@ -34,6 +34,9 @@ pub(super) fn fill<const P: usize>(
     let mut coarser: Option<(Picture, Field)> = None;
     let mut copies = None;
     let coarsest = levels.len() - 1;
+    let is_guided = settings.guide_px.is_some();
+    let guide_px = settings.guide_px.unwrap_or(1).max(1);
+    let finest_guided = guide_px.next_power_of_two().ilog2() as usize;
     while let Some(mut picture) = levels.pop() {
         control.check_cancelled()?;
         let Some(mut field) = Field::new(&picture, P) else {
@@ -47,11 +50,12 @@ pub(super) fn fill<const P: usize>(
         }
         let confidence = Confidence::new::<P>(&picture, &field, settings.confidence_falloff);
         let level = levels.len();
-        let prior_weight = settings.membrane_prior * level as f32 / coarsest.max(1) as f32;
+        let prior_weight = settings.prior * level.saturating_sub(finest_guided) as f32
+            / coarsest.saturating_sub(finest_guided).max(1) as f32;
         let prior = match (level, &coarser) {
-            // The finest level's is made when it is needed, at the end.
-            (_, Some(_)) if prior_weight <= 0.0 => None,
-            _ => Prior::new(&picture),
+            // The finest level's membrane is made when it is needed, at the end.
+            (_, Some(_)) if prior_weight <= 0.0 && !(is_guided && level == 0) => None,
+            _ => Prior::new(&picture, is_guided),
         };
         let blend = |picture: &mut Picture, weight: f32| {
             if let Some(prior) = prior.as_ref().filter(|_| weight > 0.0) {
@@ -91,10 +95,11 @@ pub(super) fn fill<const P: usize>(
             blend(&mut picture, prior_weight);
         }
         if level == 0 {
-            drop((sources, prior, field.texture.take()));
+            drop((sources, field.texture.take()));
             let radius = (confidence.deepest_px() / COLOURS_PER_DEPTH).max((P / 3).max(2));
-            let weight = settings.membrane_colours;
-            if let Some(prior) = Prior::new(&picture).filter(|_| weight > 0.0) {
+            let weight = settings.prior_colours;
+            let prior = prior.or_else(|| Prior::new(&picture, false));
+            if let Some(prior) = prior.filter(|_| weight > 0.0) {
                 prior.correct_colours(&mut picture, &field, P, radius, weight);
             }
             if keep_copies {

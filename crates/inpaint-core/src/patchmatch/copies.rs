@@ -11,7 +11,6 @@ use super::picture::{BYTES, Picture};
 use super::prior::{EXACT_LEVELS, blur_plane};
 use super::vote::{Confidence, each_vote};
 use crate::RgbImage;
-use image::imageops::flip_horizontal_in_place;
 
 /// Copies of every pixel of the hole, best first.
 pub const NUM_RANKS: usize = 2;
@@ -38,25 +37,15 @@ pub struct Copies {
 }
 
 impl Copies {
-    /// The pictures, to be changed alike.
-    pub fn pictures_mut(&mut self) -> impl Iterator<Item = &mut RgbImage> {
-        std::iter::once(&mut self.voted).chain(&mut self.ranked)
-    }
-
-    /// Left and right exchanged.
-    #[must_use]
-    pub fn flipped(mut self) -> Self {
-        self.pictures_mut().for_each(flip_horizontal_in_place);
-        let width = self.voted.width();
-        let row = width.max(1) as usize;
-        self.doubt.chunks_exact_mut(row).for_each(<[u8]>::reverse);
-        for sources in self.sources.chunks_exact_mut(row) {
-            sources.reverse();
-            for (x, _) in sources.iter_mut().flatten().flatten() {
-                *x = width - 1 - *x;
-            }
+    /// Where there is nothing to copy: `picture` itself, all of it in doubt.
+    pub fn none(picture: &RgbImage) -> Self {
+        let num_pixels = picture.width() as usize * picture.height() as usize;
+        Self {
+            voted: picture.clone(),
+            ranked: [(); NUM_RANKS].map(|()| picture.clone()),
+            doubt: vec![u8::MAX; num_pixels],
+            sources: vec![None; num_pixels],
         }
-        self
     }
 }
 

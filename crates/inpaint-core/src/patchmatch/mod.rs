@@ -71,15 +71,20 @@ pub struct PatchMatch {
     /// inside the hole, at least 1. Higher is sharper; Wexler et al. take 1.3
     /// and weigh by similarity too, which brought nothing here.
     pub confidence_falloff: f32,
+    /// If what the input shows in the hole is a guess of the structure, to which
+    /// copies of known patches are wanted, the size in pixels of its finest
+    /// detail: it guides the levels that are coarser. `None`: the hole's content
+    /// does not matter, and the membrane takes the place of the guess.
+    pub guide_px: Option<u32>,
     /// Weight, 0 to 1, with which each estimate of the coarsest level is drawn
-    /// to the membrane; it falls evenly to none at the finest level. Keeps the
-    /// matches near the colours around the hole.
-    pub membrane_prior: f32,
+    /// to the membrane or the guess; it falls evenly to none at the finest
+    /// level. Keeps the matches near the colours around the hole.
+    pub prior: f32,
     /// Weight, 0 to 1, with which the final colours are moved to the
-    /// membrane's wherever they differ over more than a third of a patch or a
+    /// membrane's or the guess's wherever they differ over more than a third of a patch or a
     /// twentieth of the hole's depth, so that texture remains. Patches that
     /// repeat exactly keep their colours.
-    pub membrane_colours: f32,
+    pub prior_colours: f32,
     /// Weight of what a source lacks in texture against what is expected in the
     /// hole, on the scale of squared differences; 0 leaves the choice to
     /// similarity alone, which prefers smooth sources. With 1, 48 training
@@ -98,14 +103,29 @@ impl Default for PatchMatch {
             extra_per_level: 2,
             num_searches: 2,
             confidence_falloff: 3.0,
-            membrane_prior: 0.2,
-            membrane_colours: 0.7,
+            guide_px: None,
+            prior: 0.2,
+            prior_colours: 0.7,
             texture: 1.0,
         }
     }
 }
 
 impl PatchMatch {
+    /// For holes that hold a guess of a network with detail down to `guide_px`
+    /// pixels: it is followed closely at coarse levels. On 24 training pictures kept away from the networks,
+    /// with silhouettes, the guess of T-MAD's coarse network in the place of
+    /// the membrane brings 0.7 dB, and LPIPS goes from .0462 to .0404 at the
+    /// same SWD.
+    pub fn guided(guide_px: u32) -> Self {
+        Self {
+            guide_px: Some(guide_px),
+            prior: 1.0,
+            prior_colours: 0.6,
+            ..Self::default()
+        }
+    }
+
     /// What to do for `area` hole pixels at `level` (0 is the finest).
     fn effort(&self, level: usize, area: f32) -> Effort {
         let extra = self.extra_per_level * level;
@@ -155,10 +175,7 @@ impl PatchMatch {
         if !(self.texture >= 0.0 && self.texture.is_finite()) {
             return Err(setting("texture", self.texture.to_string(), "0 or more"));
         }
-        for (name, value) in [
-            ("membrane_prior", self.membrane_prior),
-            ("membrane_colours", self.membrane_colours),
-        ] {
+        for (name, value) in [("prior", self.prior), ("prior_colours", self.prior_colours)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(setting(name, value.to_string(), "0 to 1"));
             }
@@ -195,7 +212,8 @@ impl PatchMatch {
         coarse_to_fine::fill::<1>(picture, self, keep_copies, control, report)
     }
 
-    /// Fills the hole, and keeps the copies of every pixel apart.
+    /// Fills the hole, and keeps the copies of every pixel apart. The image
+    /// shows the guess in the hole if there is one ([`Self::guided`]).
     ///
     /// # Errors
     ///

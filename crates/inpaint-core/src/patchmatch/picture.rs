@@ -45,33 +45,34 @@ impl Picture {
     }
 
     /// Half the size, rounded up. A pixel becomes hole when at least half of
-    /// the pixels below it are; known colours are means of known pixels only.
+    /// the pixels below it are; known colours are means of known pixels only,
+    /// the hole's of the hole's.
     pub fn halved(&self) -> Self {
         let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
         let mut pixels = vec![0; width * height * BYTES];
         let mut hole = vec![1; width * height];
         for y in 0..height {
             for x in 0..width {
-                let mut sum = [0u32; 3];
+                // Of known pixels, and of the hole's.
+                let mut sums = [[0u32; 3]; 2];
                 let (mut known, mut count) = (0, 0);
                 for v in 2 * y..(2 * y + 2).min(self.height) {
                     for u in 2 * x..(2 * x + 2).min(self.width) {
                         let i = v * self.width + u;
                         count += 1;
-                        if self.hole[i] == 0 {
-                            known += 1;
-                            for (sum, &value) in sum.iter_mut().zip(&self.pixels[BYTES * i..]) {
-                                *sum += u32::from(value);
-                            }
+                        known += u32::from(self.hole[i] == 0);
+                        let sums = &mut sums[usize::from(self.hole[i] != 0)];
+                        for (sum, &value) in sums.iter_mut().zip(&self.pixels[BYTES * i..]) {
+                            *sum += u32::from(value);
                         }
                     }
                 }
-                if 2 * known > count {
-                    let i = y * width + x;
-                    hole[i] = 0;
-                    for (c, sum) in sum.into_iter().enumerate() {
-                        pixels[BYTES * i + c] = ((sum + known / 2) / known) as u8;
-                    }
+                let i = y * width + x;
+                let is_hole = 2 * known <= count;
+                hole[i] = u8::from(is_hole);
+                let number = if is_hole { count - known } else { known };
+                for (c, sum) in sums[usize::from(is_hole)].into_iter().enumerate() {
+                    pixels[BYTES * i + c] = ((sum + number / 2) / number) as u8;
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The membrane over the hole, which knows colours at large but no texture.
+//! The membrane over the hole, or a guess in its place, which knows colours at large but no texture.
 
 use super::field::Field;
 use super::picture::{BYTES, Bounds, Picture};
@@ -23,7 +23,9 @@ pub(super) struct Prior {
 impl Prior {
     /// `None` without a hole. Time and memory follow the hole: only its
     /// bounding box, grown on each side by the longer side, is read.
-    pub fn new(picture: &Picture) -> Option<Self> {
+    ///
+    /// With `is_guided` the hole's colours stay as they are: they are the prior.
+    pub fn new(picture: &Picture, is_guided: bool) -> Option<Self> {
         let bounds = picture.hole_bounds()?;
         let longer = (bounds.right - bounds.left).max(bounds.bottom - bounds.top);
         let area = grown(bounds, longer, picture);
@@ -37,7 +39,9 @@ impl Prior {
                 hole.push(picture.hole[i]);
             }
         }
-        fill_membrane(width, &mut colours, &hole);
+        if !is_guided {
+            fill_membrane(width, &mut colours, &hole);
+        }
         Some(Self { area, colours })
     }
 
@@ -224,7 +228,7 @@ mod tests {
     #[test]
     fn blending_fully_gives_the_membrane_and_half_is_between() {
         let mut picture = black_hole();
-        let prior = Prior::new(&picture).unwrap();
+        let prior = Prior::new(&picture, false).unwrap();
         prior.blend(&mut picture, 0.5);
         let at = BYTES * (25 * 64 + 30);
         assert!(picture.pixels[at].abs_diff(30) <= 1);
@@ -240,7 +244,7 @@ mod tests {
     #[test]
     fn colours_are_corrected_in_the_hole_alone_and_not_where_patches_repeat() {
         let known = black_hole();
-        let prior = Prior::new(&known).unwrap();
+        let prior = Prior::new(&known, false).unwrap();
         let mut field = Field::new(&known, 3).unwrap();
         let mut picture = black_hole();
         prior.correct_colours(&mut picture, &field, 3, 2, 1.0);

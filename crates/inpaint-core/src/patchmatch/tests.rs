@@ -69,7 +69,7 @@ proptest! {
         let image = texture(48, 40, seed);
         let mask = FreeFormMask::default().generate(48, 40, seed);
         let mut picture = Picture::new(&image, &mask, 5);
-        if let Some(prior) = prior::Prior::new(&picture) {
+        if let Some(prior) = prior::Prior::new(&picture, false) {
             prior.blend(&mut picture, 1.0);
         }
         let sources = Sources::new(&picture, 5);
@@ -274,19 +274,19 @@ fn the_membrane_can_be_left_out() {
     let image = texture(70, 60, 6);
     let mask = centre_rectangle(70, 60);
     let plain = PatchMatch {
-        membrane_prior: 0.0,
-        membrane_colours: 0.0,
+        prior: 0.0,
+        prior_colours: 0.0,
         ..PatchMatch::default()
     };
     let fill = |method: &PatchMatch| method.inpaint(&image, &mask, &Control::default()).unwrap();
     assert_ne!(fill(&plain), fill(&PatchMatch::default()));
     let broken = PatchMatch {
-        membrane_prior: 1.5,
+        prior: 1.5,
         ..PatchMatch::default()
     };
     let error = broken.inpaint(&image, &mask, &Control::default());
     let text = error.unwrap_err().to_string();
-    assert_eq!(text, "membrane_prior is 1.5, allowed is 0 to 1");
+    assert_eq!(text, "prior is 1.5, allowed is 0 to 1");
 }
 
 /// Without the weight, similarity smooths a hole in noise; with it, a good part of it remains.

@@ -149,9 +149,10 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let mask = Mask::from_fn(size.width, size.height, |x, y| {
         (left..left + hole.width).contains(&x) && (top..top + hole.height).contains(&y)
     });
-    let copies = (model.config().coarse.prior).copies(&image, &mask, &Control::default())?;
-    let copies = copies.iter().collect();
-    let inputs = Inputs::new(&[&image], vec![&mask], copies, model.config(), &device);
+    let prior = model.config().coarse.prior;
+    let filling = prior.filling(&image, &mask, &Control::default())?;
+    let fillings: Vec<_> = filling.iter().collect();
+    let inputs = Inputs::new(&[&image], vec![&mask], &fillings, prior, &device);
     let stages = Stages::new(&model, &inputs);
 
     let forward = Measured::median_of(args.runs, || drop(stages.forward()));

@@ -6,7 +6,6 @@ use crate::config::DataConfig;
 use image::RgbImage;
 use image::imageops::flip_horizontal_in_place;
 use inpaint_core::mask_generator::{FreeFormMask, MaskGenerator, ObjectMask, RectangleMask};
-use inpaint_core::patchmatch::Copies;
 use inpaint_core::random::{Random, stream};
 use inpaint_core::scene::drawings;
 use inpaint_core::{Control, Mask};
@@ -20,8 +19,8 @@ pub struct Sample {
     pub image: RgbImage,
     /// Same size, 1 = hole.
     pub mask: Mask,
-    /// Same size: what [`Prior::copies`] made of them.
-    pub copies: Option<Copies>,
+    /// Same size: what [`Prior::filling`] made of them.
+    pub filling: Option<RgbImage>,
 }
 
 impl Sample {
@@ -30,10 +29,9 @@ impl Sample {
         let (width, height) = self.mask.dimensions();
         let mirrored = |x, y| self.mask.is_hole(width - 1 - x, y);
         self.mask = Mask::from_fn(width, height, mirrored);
-        flip_horizontal_in_place(&mut self.image);
-        if let Some(copies) = self.copies.take() {
-            self.copies = Some(copies.flipped());
-        }
+        std::iter::once(&mut self.image)
+            .chain(&mut self.filling)
+            .for_each(flip_horizontal_in_place);
         self
     }
 }
@@ -105,9 +103,8 @@ impl Sampler {
         if self.data.repeats > 1 && random.unit() < 0.5 {
             base = base.flipped();
         }
-        let copies = base.copies.iter_mut().flat_map(Copies::pictures_mut);
         augment::recolour(
-            std::iter::once(&mut base.image).chain(copies),
+            std::iter::once(&mut base.image).chain(&mut base.filling),
             self.data.recolour,
             &mut random,
         );
@@ -156,13 +153,13 @@ impl Sampler {
             &FreeFormMask::default()
         };
         let mask = generator.generate(self.size_px, self.size_px, mask_seed);
-        let copies = (self.prior)
-            .copies(&image, &mask, &Control::with_seed(mask_seed))
+        let filling = (self.prior)
+            .filling(&image, &mask, &Control::with_seed(mask_seed))
             .expect("a mask has the size of its picture, and nobody cancels");
         Some(Sample {
             image,
             mask,
-            copies,
+            filling,
         })
     }
 }

@@ -5,11 +5,30 @@ use super::{Inputs, Layout, Model, Synthesis};
 use crate::aligned::{AlignedSynthesis, Sources};
 use crate::patches::{HoleCounts, Position, assemble, extract, no_patches, select_hole};
 use crate::registration::registered;
-use crate::tensors::{images_to_tensor, planes_to_tensor};
+use crate::tensors::{images_to_tensor, planes_to_tensor, tensor_to_images};
 use crate::texture_memory::Candidates;
 use burn::tensor::Tensor;
-use inpaint_core::patchmatch::NUM_RANKS;
+use inpaint_core::patchmatch::{Copies, NUM_RANKS, PatchMatch};
+use inpaint_core::{Control, InpaintError, Mask, RgbImage};
 use rayon::prelude::*;
+
+/// Copies of known patches that follow a guess with detail down to `guide_px` pixels, which shows the
+/// picture outside the hole; the guess itself where nothing is known.
+///
+/// # Errors
+///
+/// As [`PatchMatch::copies`].
+pub(crate) fn guided_copies(
+    guess: &RgbImage,
+    guide_px: u32,
+    mask: &Mask,
+    control: &Control,
+) -> Result<Copies, InpaintError> {
+    if mask.is_full() {
+        return Ok(Copies::none(guess));
+    }
+    PatchMatch::guided(guide_px).copies(guess, mask, control)
+}
 
 impl Model {
     pub(super) fn synthesise_in_register(
@@ -35,11 +54,7 @@ impl Model {
     }
 
     /// What the network in register chooses from, with the candidates of every picture that has a
-    /// hole; `guess` is as for [`Model::synthesise`].
-    ///
-    /// # Panics
-    ///
-    /// If `inputs` hold no copies.
+    /// hole; `guess` is as for [`Model::synthesise`]. Copies are made that follow it.
     pub fn sources(
         &self,
         guess: Tensor<4>,
@@ -47,21 +62,24 @@ impl Model {
         layout: &Layout,
     ) -> (Sources, Vec<Candidates>) {
         let device = guess.device();
-        let of = |rank: usize| {
-            let ranked = inputs.copies.iter().map(|copies| &copies.ranked[rank]);
-            images_to_tensor(&ranked.collect::<Vec<_>>(), &device)
-        };
-        let voted: Vec<_> = inputs.copies.iter().map(|copies| &copies.voted).collect();
-        let voted = images_to_tensor(&voted, &device);
-        let doubt: Vec<_> = inputs
-            .copies
-            .iter()
-            .map(|copies| &copies.doubt[..])
+        let guesses = tensor_to_images(guess.clone().detach());
+        let copies: Vec<_> = (guesses.par_iter().zip(&inputs.masks))
+            .map(|(guess, mask)| {
+                guided_copies(guess, 1, mask, &Control::default())
+                    .expect("a mask has the size of its picture, and nobody cancels")
+            })
             .collect();
+        let stacked = |of: &dyn Fn(&Copies) -> &RgbImage| {
+            images_to_tensor(&copies.iter().map(of).collect::<Vec<_>>(), &device)
+        };
+        let voted = stacked(&|copies| &copies.voted);
+        let ranked = (0..NUM_RANKS).map(|rank| stacked(&|copies: &Copies| &copies.ranked[rank]));
+        let doubt: Vec<_> = copies.iter().map(|copies| &copies.doubt[..]).collect();
         let [_, _, height, width] = guess.dims();
-        let (retrieved, candidates) = self.retrieve_in_register(&voted, &guess, inputs, layout);
+        let (retrieved, candidates) =
+            self.retrieve_in_register(&copies, &voted, &guess, inputs, layout);
         let sources = Sources {
-            ranked: Tensor::cat((0..NUM_RANKS).map(of).collect(), 1),
+            ranked: Tensor::cat(ranked.collect(), 1),
             voted,
             retrieved,
             guess,
@@ -77,6 +95,7 @@ impl Model {
     /// The gradient of a moved window is that of the window that was found (Eq. 5).
     fn retrieve_in_register(
         &self,
+        copies: &[Copies],
         voted: &Tensor<4>,
         guess: &Tensor<4>,
         inputs: &Inputs,
@@ -98,7 +117,7 @@ impl Model {
             let image = cells[0].image;
             let windows = &layout.windows[image];
             let counts = HoleCounts::new(inputs.masks[image]);
-            let (picture, target) = (inputs.pictures[image], &inputs.copies[image].voted);
+            let (picture, target) = (inputs.pictures[image], &copies[image].voted);
             let moved: Vec<Position> = (cells.par_iter().zip(&candidates.ranking))
                 .flat_map_iter(|(&cell, ranking)| {
                     let moved = |&window: &usize| {

@@ -24,13 +24,19 @@ fn an_untrained_guess_lies_between_membrane_and_copies() {
 
     let mask = mask_of_boxes(64, 80, &[[20, 24, 24, 30]]);
     let image = noise_picture("prior", 80, 64);
-    let copies = (Prior::PatchMatch)
-        .copies(&image, &mask, &Control::default())
+    let filling = (Prior::PatchMatch)
+        .filling(&image, &mask, &Control::default())
         .unwrap()
-        .expect("this prior has copies");
-    let inputs = Inputs::new(&[&image], vec![&mask], vec![&copies], &config, &device);
+        .expect("this prior has a filling");
+    let inputs = Inputs::new(
+        &[&image],
+        vec![&mask],
+        &[&filling],
+        Prior::PatchMatch,
+        &device,
+    );
     let smooth = membranes_to_tensor(&[&image], &[&mask], &device);
-    let added = images_to_tensor(&[&copies.voted], &device) - smooth.clone();
+    let added = images_to_tensor(&[&filling], &device) - smooth.clone();
     let expected = smooth + box_means(added, 5) * 0.5;
     let guess = model.guess(&inputs);
     let in_hole = |guess| {
@@ -45,14 +51,14 @@ fn an_untrained_guess_lies_between_membrane_and_copies() {
 
 /// Without any known pixel there is nothing to copy: the membrane's grey, to half a level.
 #[test]
-fn a_full_mask_has_copies() {
+fn a_full_mask_has_a_filling() {
     let mask = mask_of_boxes(9, 7, &[[0, 0, 9, 7]]);
     let image = noise_picture("full", 7, 9);
     for prior in [Prior::None, Prior::Membrane, Prior::PatchMatch] {
-        let copies = prior.copies(&image, &mask, &Control::default()).unwrap();
-        assert_eq!(copies.is_some(), prior == Prior::PatchMatch);
-        for (found, expected) in
-            (copies.iter().flat_map(|c| c.voted.pixels())).zip(membrane(&image, &mask).unwrap())
+        let filling = prior.filling(&image, &mask, &Control::default()).unwrap();
+        assert_eq!(filling.is_some(), prior == Prior::PatchMatch);
+        for (found, expected) in (filling.iter().flat_map(|filling| filling.pixels()))
+            .zip(membrane(&image, &mask).unwrap())
         {
             for (found, expected) in found.0.iter().zip(expected) {
                 assert!((f32::from(*found) - expected).abs() <= 0.5);

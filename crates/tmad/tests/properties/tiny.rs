@@ -41,5 +41,5 @@ pub fn model() -> Model {
 
 /// Pictures of one size with their masks on `device`, for [`config`].
 pub fn inputs<'a>(images: &[&'a RgbImage], masks: &[&'a Mask], device: &Device) -> Inputs<'a> {
-    Inputs::new(images, masks.to_vec(), Vec::new(), &config(), device)
+    Inputs::new(images, masks.to_vec(), &[], config().coarse.prior, device)
 }
