@@ -7,7 +7,9 @@
 //!
 //! All that it can choose is as sharp as the picture: the guess lends the best copy its colours
 //! only, and the choice is a hard one, as that of the texture memory, with the straight-through
-//! gradient of Eq. (5). Shares that add up to 1 would be shares of a mean: fog.
+//! gradient of Eq. (5). Shares that add up to 1 would be shares of a mean: fog. What it repairs are
+//! colours, over several pixels: free to draw finer detail, it learned patterns that please the
+//! losses and no eye.
 
 use crate::coarse::{check_count, check_trained_hole, check_widths};
 use crate::config_error::ConfigError;
@@ -88,8 +90,18 @@ pub struct AlignedSynthesis {
     output: Conv2d,
 }
 
-/// Side of the box, applied twice, whose means are the colours that a guess lends.
+/// Side of the box, applied twice, whose means are the colours that a guess lends or that are
+/// repaired.
 const COLOUR_BOX_PX: usize = 9;
+/// Side of the box over whose mean of evidence a source is chosen, so that single pixels do not
+/// stray.
+const CHOICE_BOX_PX: usize = 5;
+
+/// What is left of planes at scales above that of texture.
+fn colours(planes: Tensor<4>) -> Tensor<4> {
+    let once = tmad_ops::box_means(planes, COLOUR_BOX_PX);
+    tmad_ops::box_means(once, COLOUR_BOX_PX)
+}
 
 /// The copy with the colours of the guess: what of the guess is coarser than [`COLOUR_BOX_PX`],
 /// and what of the copy is finer.
@@ -98,9 +110,7 @@ const COLOUR_BOX_PX: usize = 9;
 ///
 /// All three `[batch, 3, height, width]`.
 pub fn recoloured(copy: Tensor<4>, guess: Tensor<4>) -> Tensor<4> {
-    let difference = guess - copy.clone();
-    let once = tmad_ops::box_means(difference, COLOUR_BOX_PX);
-    copy + tmad_ops::box_means(once, COLOUR_BOX_PX)
+    copy.clone() + colours(guess - copy)
 }
 
 /// Numbers of the largest of every pixel's channels, and 1 for those channels and 0 for the others;
@@ -151,7 +161,7 @@ impl AlignedSynthesis {
     /// network chose, `[batch, 1, height, width]`: copies by rank, the voted copy, windows by rank,
     /// the recoloured copy. Only the hole is used.
     ///
-    /// It is the source that the network chooses for the pixel, repaired by a difference. What
+    /// It is the source that the network chooses for the pixel, its colours repaired. What
     /// departs from the default source does so in proportion to the doubt: copies that repeat
     /// exactly pass untouched. Any size: the sides are padded to a multiple of the network's stride
     /// by repeating the border, and cropped afterwards.
@@ -182,8 +192,9 @@ impl AlignedSynthesis {
         let maps = encode_decode(maps, (&self.down, &self.res, &self.up), true);
         let output = self.output.forward(maps);
         let output = output.narrow(2, 0, height).narrow(3, 0, width);
-        let (numbers, chosen) = hard_choice(output.clone().narrow(1, 0, num_sources));
-        let repair = output.narrow(1, num_sources, 3);
+        let evidence = tmad_ops::box_means(output.clone().narrow(1, 0, num_sources), CHOICE_BOX_PX);
+        let (numbers, chosen) = hard_choice(evidence);
+        let repair = colours(output.narrow(1, num_sources, 3));
         let plane = height * width;
         let others = num_sources - 1;
         let differences = choices
