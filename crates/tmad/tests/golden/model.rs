@@ -47,7 +47,6 @@ fn inputs<'a>(mask: &'a Mask, device: &Device) -> Inputs<'a> {
         mask: mask_tensor,
         masks: vec![mask],
         pictures: Vec::new(),
-        copies: Vec::new(),
     }
 }
 
