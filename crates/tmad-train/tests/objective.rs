@@ -36,7 +36,7 @@ fn sample(index: u32, width: u32, height: u32) -> Sample {
             Rgb([stripe(x, y) * 200, (x + 2 * y) as u8 / 2, 40 * index as u8])
         }),
         mask: Mask::rectangle(96, 96, hole),
-        copies: None,
+        filling: None,
     }
 }
 
