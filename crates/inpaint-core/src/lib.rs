@@ -48,6 +48,7 @@ pub use error::{InpaintError, Size};
 pub use explanation::{
     ExplainedCandidate, ExplainedPatch, Explanation, Origin, OriginKind, Square, TextureMethod,
 };
+pub use figure::figure;
 pub use groups::{HoleGroup, hole_groups};
 pub use image;
 pub use image::{GrayImage, RgbImage};
