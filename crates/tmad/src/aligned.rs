@@ -92,10 +92,10 @@ pub struct AlignedSynthesis {
 
 /// Side of the box, applied twice, whose means are the colours that a guess lends or that are
 /// repaired.
-const COLOUR_BOX_PX: usize = 9;
+pub const COLOUR_BOX_PX: usize = 9;
 /// Side of the box over whose mean of evidence a source is chosen, so that single pixels do not
 /// stray.
-const CHOICE_BOX_PX: usize = 5;
+pub const CHOICE_BOX_PX: usize = 5;
 
 /// What is left of planes at scales above that of texture.
 fn colours(planes: Tensor<4>) -> Tensor<4> {
