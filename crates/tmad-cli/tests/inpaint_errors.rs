@@ -56,11 +56,14 @@ fn damaged_photos() {
 
     folder.save("photo.jpg", &picture(64, 64));
     let jpeg = folder.read("photo.jpg");
-    for length in [3, jpeg.len() / 2, jpeg.len() - 2] {
+    let run = "inpaint photo.jpg --mask mask.png --method patchmatch -o out.jpg";
+    for length in [3, jpeg.len() / 2] {
         folder.write("photo.jpg", &jpeg[..length]);
-        let run = "inpaint photo.jpg --mask mask.png --method patchmatch -o out.jpg";
         folder.fails(run, 1, &["photo.jpg is truncated", "copy the file again"]);
     }
+    // All of the picture is there without the end marker.
+    folder.write("photo.jpg", &jpeg[..jpeg.len() - 2]);
+    folder.succeeds(run);
 }
 
 #[test]
