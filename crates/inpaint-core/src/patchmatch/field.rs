@@ -4,7 +4,8 @@
 use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
-use super::picture::{BYTES, Picture};
+use super::measure::{Measure, distance};
+use super::picture::Picture;
 use super::sources::Sources;
 use super::texture::Texture;
 use crate::Control;
@@ -208,38 +209,6 @@ pub(super) struct Search {
     pub radius: usize,
 }
 
-/// Distances of one row of a field.
-struct Measure<'a, const P: usize> {
-    entries: &'a mut [Match],
-    picture: &'a Picture,
-    texture: Option<&'a Texture>,
-    /// Index of the first entry in the field.
-    first: usize,
-    /// Its top-left pixel in the picture.
-    offset: usize,
-}
-
-/// As for [`Scan`], what is not inlined is not compiled for the processor at hand.
-impl<const P: usize> NullaryFnOnce for Measure<'_, P> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        for (x, entry) in self.entries.iter_mut().enumerate() {
-            if !entry.is_known() {
-                continue;
-            }
-            let source = entry.y as usize * self.picture.width + entry.x as usize;
-            let found = distance::<P>(self.picture, self.offset + x, source, u32::MAX);
-            let penalty = match self.texture {
-                Some(texture) => texture.penalty(self.first + x, source, found),
-                None => 0,
-            };
-            entry.distance = found.saturating_add(penalty);
-        }
-    }
-}
-
 /// One band of [`Field::improve`].
 struct Scan<'a, const P: usize> {
     entries: &'a mut [Match],
@@ -375,29 +344,4 @@ struct Target {
     index: usize,
     /// Top-left pixel in the picture.
     offset: usize,
-}
-
-/// Sum of squared differences of two patches, given by their top-left pixels.
-/// May stop early with any value of at least `limit`.
-#[inline(always)]
-fn distance<const P: usize>(picture: &Picture, a: usize, b: usize, limit: u32) -> u32 {
-    let stride = picture.width * BYTES;
-    let a = &picture.pixels[a * BYTES..];
-    let b = &picture.pixels[b * BYTES..];
-    let mut sum = 0;
-    for row in 0..P {
-        let a = &a[row * stride..][..P * BYTES];
-        let b = &b[row * stride..][..P * BYTES];
-        // i16 differences compile to multiply-add instructions.
-        let mut row_sum = 0i32;
-        for (&a, &b) in a.iter().zip(b) {
-            let difference = i16::from(a) - i16::from(b);
-            row_sum += i32::from(difference) * i32::from(difference);
-        }
-        sum += row_sum as u32;
-        if sum >= limit {
-            break;
-        }
-    }
-    sum
 }

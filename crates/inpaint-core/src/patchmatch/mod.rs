@@ -22,6 +22,7 @@
 mod coarse_to_fine;
 mod copies;
 mod field;
+mod measure;
 mod picture;
 mod prior;
 mod sources;
