@@ -7,22 +7,25 @@ use crate::photo::about;
 use anyhow::{Result, anyhow, bail};
 use inpaint_core::{Control, InpaintError, Inpainter};
 use inpaint_photo::{EncodeOptions, ImageFormat, Limits, Photo, num_half_transparent};
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The method, made ready when the first picture needs it, and one for all of them.
 pub struct Engine<'a> {
     args: &'a EngineArgs,
     method: Method,
+    coarse_model: Option<&'a Path>,
     loaded: OnceLock<Box<dyn Inpainter>>,
     loading: Mutex<()>,
 }
 
 impl<'a> Engine<'a> {
     /// Nothing is loaded yet.
-    pub fn new(args: &'a EngineArgs, method: Method) -> Self {
+    pub fn new(args: &'a EngineArgs, method: Method, coarse_model: Option<&'a Path>) -> Self {
         Self {
             args,
             method,
+            coarse_model,
             loaded: OnceLock::new(),
             loading: Mutex::new(()),
         }
@@ -36,7 +39,10 @@ impl<'a> Engine<'a> {
     pub fn get(&self) -> Result<&dyn Inpainter> {
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if self.loaded.get().is_none() {
-            let _ = self.loaded.set(self.args.load(self.method)?);
+            let _ = self.loaded.set(match self.coarse_model {
+                Some(path) => self.args.load_with_network(self.method, path)?,
+                None => self.args.load(self.method)?,
+            });
         }
         let loaded = self.loaded.get();
         loaded

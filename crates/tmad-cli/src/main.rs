@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod coarse_model;
 mod commands;
 mod device;
 mod interrupt;
@@ -88,6 +89,10 @@ enum Command {
     Completions(commands::shell::CompletionsArgs),
     /// Print the manual page, or write those of all commands
     Man(commands::shell::ManArgs),
+    /// Run the network that standard input names, for a process that bounds it
+    #[cfg(feature = "onnx")]
+    #[command(name = coarse_model::WORKER, hide = true)]
+    OnnxWorker,
 }
 
 fn main() -> ExitCode {
@@ -117,6 +122,8 @@ fn main() -> ExitCode {
         Command::Export(args) => commands::export::run(&args, &terminal),
         Command::Completions(args) => commands::shell::completions(&args, Cli::command()),
         Command::Man(args) => commands::shell::man(&args, Cli::command()),
+        #[cfg(feature = "onnx")]
+        Command::OnnxWorker => coarse_model::work(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

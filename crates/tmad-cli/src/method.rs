@@ -1,5 +1,6 @@
 //! The choice of an inpainting method.
 
+use crate::coarse_model::{self, WithTexture};
 use crate::device::DeviceChoice;
 use crate::precision::PrecisionChoice;
 use crate::terminal::UsageError;
@@ -10,6 +11,7 @@ use inpaint_core::patchmatch::PatchMatch;
 use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, Telea};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::{fmt, fs};
 use tmad::pipeline::TMad;
 use tmad::texture_memory::{Retrieval, Sampling};
@@ -32,6 +34,8 @@ pub enum Method {
 pub struct MethodSpec {
     method: Method,
     switches: Vec<Switch>,
+    /// Another project's network in the coarse network's place.
+    network: Option<PathBuf>,
 }
 
 /// A switch of T-MAD that needs no training.
@@ -47,21 +51,48 @@ impl FromStr for MethodSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let (network, method) = match text.strip_suffix("+tmad") {
+            Some(network) => (network, Method::Tmad),
+            None => (text, Method::Coarse),
+        };
+        if network.to_ascii_lowercase().ends_with(".onnx") {
+            return Ok(Self {
+                method,
+                switches: Vec::new(),
+                network: Some(network.into()),
+            });
+        }
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
         let method = Method::from_str(name, true).map_err(|_| {
-            format!("`{name}` is no method; there are tmad, coarse, patchmatch, telea")
+            format!(
+                "`{name}` is no method; there are tmad, coarse, patchmatch, telea, \
+                 and files such as lama.onnx and lama.onnx+tmad"
+            )
         })?;
         let switches = parts.map(Switch::from_str).collect::<Result<Vec<_>, _>>()?;
         if method != Method::Tmad && !switches.is_empty() {
             return Err(format!("`{name}` has no switches; only tmad has"));
         }
-        Ok(Self { method, switches })
+        Ok(Self {
+            method,
+            switches,
+            network: None,
+        })
     }
 }
 
 impl fmt::Display for MethodSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(network) = &self.network {
+            let texture = if self.method == Method::Tmad {
+                "+tmad"
+            } else {
+                ""
+            };
+            let name = network.file_name().unwrap_or_default();
+            return write!(f, "{}{texture}", name.display());
+        }
         // Results get a folder of this name, in which some systems allow no colon.
         let method = self.method.to_possible_value().expect("none is hidden");
         f.write_str(method.get_name())?;
@@ -201,12 +232,44 @@ impl EngineArgs {
         })
     }
 
+    /// Another project's network by itself.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be used.
+    pub fn load_network(&self, path: &Path) -> Result<Box<dyn Inpainter>> {
+        coarse_model::load(path, self.threads)
+    }
+
+    /// Makes a method ready in which the ONNX file `network` takes the coarse network's place.
+    ///
+    /// # Errors
+    ///
+    /// If the network or the weights cannot be used, or the method has no coarse network.
+    pub fn load_with_network(&self, method: Method, network: &Path) -> Result<Box<dyn Inpainter>> {
+        Ok(match method {
+            Method::Coarse => self.load_network(network)?,
+            Method::Tmad => {
+                let coarse = self.load_network(network)?;
+                let texture = self.load_tmad(&self.open_device()?)?;
+                Box::new(WithTexture::new(coarse.into(), Arc::new(texture)))
+            }
+            Method::Patchmatch | Method::Telea => {
+                let message = "--coarse-model goes with the methods tmad and coarse only";
+                return Err(UsageError(message.to_owned()).into());
+            }
+        })
+    }
+
     /// Makes a method with its switches ready to run.
     ///
     /// # Errors
     ///
     /// If the weights or the device cannot be used, or the weights do not allow a switch.
     pub fn load_spec(&self, spec: &MethodSpec) -> Result<Box<dyn Inpainter>> {
+        if let Some(network) = &spec.network {
+            return self.load_with_network(spec.method, network);
+        }
         if spec.switches.is_empty() {
             return self.load(spec.method);
         }
@@ -252,6 +315,8 @@ mod tests {
             name("tmad:candidates=1:retrieval=soft:memory=paper"),
             "tmad candidates=1 retrieval=soft memory=paper"
         );
+        assert_eq!(name("nets/lama.onnx"), "lama.onnx");
+        assert_eq!(name("nets/lama.onnx+tmad"), "lama.onnx+tmad");
         let error = |text: &str| text.parse::<MethodSpec>().unwrap_err();
         assert!(error("lama").contains("patchmatch"));
         assert!(error("telea:candidates=1").contains("switches"));

@@ -25,11 +25,29 @@ impl Drop for Service {
 #[test]
 #[cfg(unix)]
 fn it_serves_every_method_until_it_is_told_to_stop() {
+    let network = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tmad-onnx/tests/data/lama.onnx"
+    );
+    let (networks, expected): (&[_], &[_]) = match cfg!(feature = "onnx") {
+        true => (
+            &["--coarse-model", network],
+            &[
+                "lama.onnx+tmad",
+                "tmad",
+                "coarse",
+                "patchmatch",
+                "lama.onnx",
+            ],
+        ),
+        false => (&[], &["tmad", "coarse", "patchmatch"]),
+    };
     let child = Command::new(env!("CARGO_BIN_EXE_tmad"))
         .arg("serve")
         // As containers give options.
         .envs([("TMAD_ADDR", "127.0.0.1:0"), ("TMAD_LOG", "json")])
         .envs([("TMAD_MAX_MEGAPIXELS", "7"), ("TMAD_ALLOW_PUBLIC", "0")])
+        .args(networks)
         .env_remove("TMAD_TOKEN")
         .stderr(Stdio::piped())
         .spawn()
@@ -44,7 +62,7 @@ fn it_serves_every_method_until_it_is_told_to_stop() {
     assert_eq!(models["limits"]["pixels"], 7_000_000);
     let models = models["models"].as_array().unwrap();
     let names: Vec<_> = models.iter().map(|model| &model["name"]).collect();
-    assert_eq!(names, ["tmad", "coarse", "patchmatch"]);
+    assert_eq!(names, expected);
     assert_eq!(models[0]["default"], true);
 
     let folder = Folder::with_photo(48, 40);

@@ -37,7 +37,8 @@ pub struct EvalArgs {
     protocol: String,
     /// Methods to run, separated by commas: tmad, coarse, patchmatch, telea; tmad with switches
     /// that need no training, separated by colons: candidates=N, retrieval=hard|soft|random,
-    /// memory=all|paper
+    /// memory=all|paper; and ONNX files of other projects' networks, alone (lama.onnx) or with
+    /// T-MAD's texture (lama.onnx+tmad)
     #[arg(
         long,
         value_delimiter = ',',

@@ -16,6 +16,7 @@ use inpaint_photo::{EncodeOptions, ImageFormat, Limits, WRITABLE, format_of_exte
 use serde_json::json;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ Examples:
   tmad inpaint scan.tif -m scratches.png --grow 3 -o scan-clean.tif
   tmad inpaint a.jpg b.jpg -m masks -o clean
   curl https://example.org/photo.jpg | tmad inpaint - --box 40,60,120,80 -o - > out.jpg
+  tmad inpaint photo.jpg --mask mask.png --coarse-model lama.onnx -o out.jpg
   tmad inpaint photos -m watermark.png -o clean --recursive --skip-existing
 
 White in the mask is filled, black is kept. The mask has the photo's size as people see it: an \
@@ -58,6 +60,10 @@ pub struct InpaintArgs {
     /// What fills the hole
     #[arg(long, value_enum, default_value_t = Method::Tmad)]
     method: Method,
+    /// Another project's network (ONNX) in the coarse network's place; a JSON file of the same
+    /// name beside it may describe it (docs/onnx.md)
+    #[arg(long, value_name = "FILE")]
+    coarse_model: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineArgs,
     /// Seed of methods that draw random numbers: patchmatch, and tmad, which starts from it
@@ -162,7 +168,7 @@ pub fn run(args: &InpaintArgs, terminal: &Terminal) -> Result<()> {
         _ => masks,
     };
     let job = Job {
-        engine: Engine::new(&args.engine, args.method),
+        engine: Engine::new(&args.engine, args.method, args.coarse_model.as_deref()),
         mask_args: &args.mask,
         masks,
         limits: Limits::megapixels(args.max_megapixels),

@@ -1,12 +1,15 @@
 //! `tmad serve`: the methods as a web page and an HTTP API.
 
+use crate::coarse_model::WithTexture;
 use crate::method::EngineArgs;
 use crate::terminal::{Terminal, UsageError, Verbosity};
 use anyhow::Result;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
+use inpaint_core::Inpainter;
 use inpaint_core::patchmatch::PatchMatch;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tmad_serve::{Config, Limits, Model, ServeError, Timeouts};
@@ -15,6 +18,7 @@ use tracing_subscriber::filter::LevelFilter;
 const EXAMPLES: &str = "\
 Examples:
   tmad serve
+  tmad serve --coarse-model lama.onnx
   TMAD_TOKEN=$(openssl rand -hex 16) tmad serve --addr 0.0.0.0:8080
   curl -F image=@photo.jpg -F mask=@mask.png -o out.jpg http://127.0.0.1:8080/v1/inpaint
 
@@ -73,6 +77,10 @@ pub struct ServeArgs {
     /// How the log on standard error looks
     #[arg(long, env = "TMAD_LOG", value_enum, default_value_t = LogFormat::Text)]
     log: LogFormat,
+    /// Another project's network (ONNX, docs/onnx.md): offered alone, and, as what is done unless
+    /// a client asks for something else, with T-MAD's texture. May be repeated
+    #[arg(long, env = "TMAD_COARSE_MODEL", value_name = "FILE")]
+    coarse_model: Vec<PathBuf>,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -103,7 +111,7 @@ pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<()> {
     }
     args.engine.prepare()?;
     terminal.detail(&args.engine);
-    let models = models(&args.engine)?;
+    let models = models(args)?;
     tmad_serve::run(config, models, |addr| {
         terminal.note(format_args!(
             "tmad is served at http://{addr} (Ctrl-C stops it)"
@@ -151,14 +159,31 @@ fn config(args: &ServeArgs) -> Config {
 }
 
 /// Every method, each loaded once for all clients.
-fn models(engine: &EngineArgs) -> Result<Vec<Model>> {
-    let device = engine.open_device()?;
-    let tmad = engine.load_tmad(&device)?;
+fn models(args: &ServeArgs) -> Result<Vec<Model>> {
+    let device = args.engine.open_device()?;
+    let tmad = Arc::new(args.engine.load_tmad(&device)?);
     let provenance = tmad.provenance().clone();
-    let coarse = engine.load_tmad(&device)?.coarse_only();
-    Ok(vec![
+    let coarse = args.engine.load_tmad(&device)?.coarse_only();
+    let (mut models, mut alone) = (Vec::new(), Vec::new());
+    for path in &args.coarse_model {
+        let network: Arc<dyn Inpainter> = args.engine.load_network(path)?.into();
+        let name = network.name().to_owned();
+        let textured = WithTexture::new(Arc::clone(&network), Arc::clone(&tmad));
+        models.push(
+            Model::inpainter(
+                Arc::new(textured),
+                format!("Structure from the network {name}, texture by T-MAD"),
+            )
+            .with_provenance(provenance.clone()),
+        );
+        alone.push(Model::inpainter(
+            network,
+            format!("The network {name} alone, at the size that it was made for"),
+        ));
+    }
+    models.extend([
         Model::texture(
-            Arc::new(tmad),
+            tmad,
             "T-MAD: structure from the coarse network, texture from the rest of the picture",
         )
         .with_provenance(provenance.clone()),
@@ -171,7 +196,9 @@ fn models(engine: &EngineArgs) -> Result<Vec<Model>> {
             Arc::new(PatchMatch::default()),
             "PatchMatch: patches copied from the rest of the picture, without a network",
         ),
-    ])
+    ]);
+    models.extend(alone);
+    Ok(models)
 }
 
 fn log_to_stderr(format: LogFormat, verbosity: Verbosity) {
