@@ -41,6 +41,7 @@ pub mod metrics;
 pub mod patchmatch;
 pub mod random;
 pub mod scene;
+mod selection;
 mod telea;
 
 pub use composite::{check_sizes, composite};
@@ -55,4 +56,5 @@ pub use image::{GrayImage, RgbImage};
 pub use inpainter::{Control, Inpainter, ProgressCallback};
 pub use mask::{Mask, Rect};
 pub use membrane::{fill_membrane, membrane};
+pub use selection::select_object;
 pub use telea::Telea;

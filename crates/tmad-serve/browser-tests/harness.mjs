@@ -106,10 +106,15 @@ export async function openPage(browser, url, options = DESK, { expectErrors = fa
   };
 }
 
-/** Opens a picture, as from the file dialog. */
+/** Opens a picture, as from the file dialog; what is marked is not enlarged, so that it can be compared. */
 export async function openPicture(page, name, buffer, mimeType = "image/png") {
   await page.setInputFiles("#file-input", { name, mimeType, buffer });
   await page.waitForFunction((text) => document.getElementById("file-name")?.textContent === text, name);
+  await page.evaluate(() => {
+    const slider = document.getElementById("grow");
+    slider.value = "0";
+    slider.dispatchEvent(new Event("input"));
+  });
 }
 
 /** Where pixels of the open picture lie on the screen while the whole of it is shown. */

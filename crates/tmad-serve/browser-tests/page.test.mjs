@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
-  chooseMethod, DESK, downloaded, drag, explains, openPage, openPicture, placing, remove, RUN_MS, startBrowser,
-  startService,
+  chooseMethod, DESK, downloaded, drag, explains, openPage, openPicture, placing, remove, RUN_MS,
+  startBrowser, startService,
 } from "./harness.mjs";
 import { compare, decodePng, encodePng, wall } from "./pictures.mjs";
 
@@ -109,6 +109,67 @@ test("eraser, lasso, box, clear and their undo", async () => {
   await close();
 });
 
+test("a scribble on a thing marks the thing, and is undone in two steps", async () => {
+  const { page, close } = await openPage(browser, service.url);
+  await openPicture(page, "wall.png", PICTURE);
+  const at = await placing(page, WIDTH, HEIGHT);
+  await page.keyboard.press("o");
+  await drag(page, at, [[150, 120], [170, 122]]);
+  const radius = HEIGHT / 8;
+  const disc = (i) => Math.hypot((i % WIDTH) - WIDTH / 2, Math.floor(i / WIDTH) - HEIGHT / 2) < radius;
+  await page.waitForFunction(() => Number.parseFloat(document.getElementById("marked").textContent) > 2);
+  const { pixels } = await exportMask(page);
+  const wrong = pixels.filter((value, i) => (value === 255) !== disc(i)).length;
+  assert.ok(wrong < 0.06 * Math.PI * radius ** 2, `${wrong} pixels are wrong`);
+  await page.keyboard.press("Control+z");
+  const scribble = (await exportMask(page)).pixels.filter(Boolean).length;
+  assert.ok(scribble > 0 && scribble < 1000);
+  await page.keyboard.press("Control+z");
+  assert.equal(await page.locator("#marked").textContent(), "Nothing is marked yet");
+  await page.keyboard.press("Control+Shift+z");
+  await page.keyboard.press("Control+Shift+z");
+  await page.fill("#grow", "3");
+  await remove(page);
+  const result = decodePng((await save(page)).bytes).pixels;
+  const red = pixels.filter((_, i) => disc(i) && result[3 * i] > 190 && result[3 * i + 1] < 60).length;
+  assert.equal(red, 0, "nothing of the disc is left");
+  await close();
+});
+
+test("a rim that cuts through a thing is pointed out, and all of the thing can be marked", async () => {
+  const { page, close } = await openPage(browser, service.url);
+  await openPicture(page, "wall.png", PICTURE);
+  const at = await placing(page, WIDTH, HEIGHT);
+  const radius = HEIGHT / 8;
+  const disc = (i) => Math.hypot((i % WIDTH) - WIDTH / 2, Math.floor(i / WIDTH) - HEIGHT / 2) < radius - 1;
+  await page.keyboard.press("r");
+  // The left half of the disc.
+  await drag(page, at, [[160 - radius, 120 - radius], [160, 120 + radius]]);
+  await page.waitForSelector("#hint:visible");
+  await page.click("[data-do=extend]");
+  await page.waitForSelector("#hint", { state: "hidden" });
+  const { pixels } = await exportMask(page);
+  const missing = pixels.filter((value, i) => disc(i) && !value).length;
+  assert.ok(missing < 0.03 * Math.PI * radius ** 2, `${missing} pixels are missing`);
+
+  await page.click("[data-do=clear]");
+  await drag(page, at, [[150 - radius, 110 - radius], [170 + radius, 130 + radius]]);
+  // Nothing tells when nothing has been found.
+  await page.waitForTimeout(2500);
+  assert.equal(await page.isVisible("#hint"), false, "all of it is marked");
+  await close();
+});
+
+test("what is marked is enlarged by a share of the picture's size", async () => {
+  const { page, close } = await openPage(browser, service.url);
+  const large = [2000, 100];
+  await page.setInputFiles("#file-input", { name: "a.png", mimeType: "image/png", buffer: encodePng(...large, wall(...large)) });
+  await page.waitForFunction(() => document.getElementById("file-name")?.textContent === "a.png");
+  assert.equal(await page.inputValue("#grow"), "4");
+  assert.equal(await page.locator("#grow-value").textContent(), "4 px");
+  await close();
+});
+
 test("a mask that was exported comes back as it was; one of another shape is refused", async () => {
   const { page, close } = await openPage(browser, service.url);
   await openPicture(page, "wall.png", PICTURE);
@@ -187,7 +248,13 @@ test("what cannot be done is said, and does not stop the work", async () => {
   await page.click("#remove");
   assert.match(await page.locator(".toast.bad").textContent(), /whole picture/);
 
-  await page.click("[data-do=clear]");
+  await close();
+});
+
+test("a service that does not answer is named, and may answer again", async () => {
+  const { page, close } = await openPage(browser, service.url, DESK, { expectErrors: true });
+  await openPicture(page, "wall.png", PICTURE);
+  const at = await placing(page, WIDTH, HEIGHT);
   await drag(page, at, [[100, 100], [140, 130]]);
   await page.route("**/v1/inpaint*", (route) => route.abort());
   await page.click("#remove");

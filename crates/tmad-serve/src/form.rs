@@ -104,12 +104,7 @@ impl Options {
                 "options may have {MAX_OPTIONS} bytes at most"
             )));
         }
-        // Lists would be taken for the values in the order of the fields.
-        if !text.trim_ascii_start().starts_with(b"{") {
-            return Err(invalid("options must be a JSON object".to_owned()));
-        }
-        let options: Self = serde_json::from_slice(text)
-            .map_err(|error| invalid(format!("options must be a JSON object: {error}")))?;
+        let options: Self = parse_object(text, "options")?;
         for (name, value, allowed) in [
             ("mask_threshold", options.mask_threshold.into(), 1..=255),
             ("grow_px", options.grow_px, 0..=MAX_GROW),
@@ -131,6 +126,26 @@ impl Options {
     }
 }
 
+/// Reads a JSON object; `what` names it in the problem.
+///
+/// # Errors
+///
+/// [`Code::InvalidOptions`].
+pub(crate) fn parse_object<'a, T: Deserialize<'a>>(
+    text: &'a [u8],
+    what: &str,
+) -> Result<T, Problem> {
+    let invalid = |reason: &str| {
+        let detail = format!("{what} must be a JSON object{reason}");
+        Problem::new(Code::InvalidOptions, detail)
+    };
+    // Lists would be taken for the values in the order of the fields.
+    if !text.trim_ascii_start().starts_with(b"{") {
+        return Err(invalid(""));
+    }
+    serde_json::from_slice(text).map_err(|error| invalid(&format!(": {error}")))
+}
+
 /// Understands the body of a request.
 ///
 /// # Errors
@@ -142,29 +157,13 @@ pub(crate) fn parse(
     operation: Operation,
     models: &Models,
 ) -> Result<Submission, Problem> {
-    let fields = multipart::parse(body, boundary, MAX_FIELDS)?;
     let names: &[&str] = match operation {
         Operation::Refine => &["image", "mask", "polygon", "options", "guess"],
         Operation::Inpaint | Operation::Explain => &["image", "mask", "polygon", "options"],
     };
-    let mut contents: [Option<Bytes>; 5] = Default::default();
-    for field in fields {
-        let Some(place) = names.iter().position(|&name| name == field.name) else {
-            let name: String = field.name.chars().take(40).collect();
-            let detail = format!(
-                "there is no field {name:?} here; there is: {}",
-                names.join(", ")
-            );
-            return Err(Problem::new(Code::FieldUnknown, detail));
-        };
-        if contents[place].replace(field.content).is_some() {
-            let detail = format!("the field {} may be sent once", names[place]);
-            return Err(Problem::new(Code::DuplicateField, detail));
-        }
-    }
-    let [image, mask, polygon, options, guess] = contents;
+    let [image, mask, polygon, options, guess] = fields(body, boundary, names)?;
     let missing = |detail: &str| Problem::new(Code::FieldMissing, detail);
-    let image = image.ok_or_else(|| missing("the field image is needed: the picture as a file"))?;
+    let image = image.ok_or_else(|| missing(NO_IMAGE))?;
     let options = match options {
         Some(text) => Options::parse(&text)?,
         None => Options::default(),
@@ -196,6 +195,37 @@ pub(crate) fn parse(
         guess,
         options,
     })
+}
+
+/// What to do where the picture is missing.
+pub(crate) const NO_IMAGE: &str = "the field image is needed: the picture as a file";
+
+/// The fields of a form by their places in `names`, each of them at most once.
+///
+/// # Errors
+///
+/// If the body is no form, or has other fields.
+pub(crate) fn fields<const N: usize>(
+    body: &Bytes,
+    boundary: &str,
+    names: &[&str],
+) -> Result<[Option<Bytes>; N], Problem> {
+    let mut contents = [const { None }; N];
+    for field in multipart::parse(body, boundary, MAX_FIELDS)? {
+        let Some(place) = names.iter().position(|&name| name == field.name) else {
+            let name: String = field.name.chars().take(40).collect();
+            let detail = format!(
+                "there is no field {name:?} here; there is: {}",
+                names.join(", ")
+            );
+            return Err(Problem::new(Code::FieldUnknown, detail));
+        };
+        if contents[place].replace(field.content).is_some() {
+            let detail = format!("the field {} may be sent once", names[place]);
+            return Err(Problem::new(Code::DuplicateField, detail));
+        }
+    }
+    Ok(contents)
 }
 
 #[derive(Deserialize)]

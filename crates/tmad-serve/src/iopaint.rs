@@ -7,7 +7,7 @@
 
 use crate::body::{drain, receive};
 use crate::config::Limits;
-use crate::form::{Hole, MAX_GROW, Options, Submission};
+use crate::form::{Hole, MAX_GROW, Options, Submission, parse_object};
 use crate::models::{Model, Models, Operation};
 use crate::multipart;
 use crate::problem::{Code, Problem};
@@ -204,7 +204,7 @@ fn default_seed() -> i64 {
 ///
 /// If it is no such request.
 pub(crate) fn parse_inpaint(body: &[u8], models: &Models) -> Result<Submission, Problem> {
-    let request: InpaintRequest<'_> = parse_json(body)?;
+    let request: InpaintRequest<'_> = parse_object(body, "the body")?;
     let image = picture(&request.image, "image")?;
     let mask = picture(&request.mask, "mask")?;
     Ok(submission(models, image, mask, request.sd_seed))
@@ -250,18 +250,6 @@ fn submission(models: &Models, image: Bytes, mask: Bytes, seed: i64) -> Submissi
             ..Options::default()
         },
     }
-}
-
-fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    // Lists would be taken for the values in the order of the fields.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        let detail = "the body must be a JSON object";
-        return Err(Problem::new(Code::InvalidOptions, detail));
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        let detail = format!("the body must be a JSON object: {error}");
-        Problem::new(Code::InvalidOptions, detail)
-    })
 }
 
 /// The file in a text of base64, as a data URL or not.
@@ -319,7 +307,7 @@ pub(crate) fn parse_adjust_mask(body: &[u8]) -> Result<AdjustMask, Problem> {
     fn default_kernel_size() -> u32 {
         5
     }
-    let request: AdjustMaskRequest<'_> = parse_json(body)?;
+    let request: AdjustMaskRequest<'_> = parse_object(body, "the body")?;
     if request.kernel_size > MAX_GROW {
         let size = request.kernel_size;
         let detail = format!("kernel_size is {size}, allowed is 0 to {MAX_GROW}");

@@ -38,6 +38,7 @@ mod page;
 mod problem;
 mod queue;
 mod routes;
+mod select;
 mod server;
 mod submit;
 mod work;

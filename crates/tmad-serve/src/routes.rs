@@ -76,6 +76,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/v1/inpaint", post(inpaint))
         .route("/v1/refine", post(refine))
         .route("/v1/explain", post(explain))
+        .route("/v1/select", post(select))
         .route("/v1/models", get(models))
         .route("/v1/openapi.json", get(openapi))
         .route("/v1/jobs/{job}", delete(events::cancel))
@@ -100,6 +101,10 @@ async fn refine(State(service): State<Arc<Service>>, request: Request) -> Respon
 
 async fn explain(State(service): State<Arc<Service>>, request: Request) -> Response {
     submit(service, Language::Form(Operation::Explain), request).await
+}
+
+async fn select(State(service): State<Arc<Service>>, request: Request) -> Response {
+    submit(service, Language::Select, request).await
 }
 
 /// The methods, and the limits that a client may want to know before it sends something.

@@ -10,6 +10,7 @@ use crate::multipart;
 use crate::problem::{Code, Problem};
 use crate::queue::Slot;
 use crate::routes::Service;
+use crate::select::{self, Select};
 use crate::work::{self, Answer};
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -27,6 +28,8 @@ use tokio::sync::oneshot;
 pub(crate) enum Language {
     /// The service's own forms.
     Form(Operation),
+    /// The form of `/v1/select`.
+    Select,
     /// The form of lama-cleaner's `/inpaint`.
     LamaCleaner,
     /// The JSON of IOPaint's `/api/v1/inpaint`.
@@ -44,6 +47,7 @@ impl Language {
     fn parse(self, body: &Bytes, boundary: &str, models: &Models) -> Result<Task, Problem> {
         match self {
             Self::Form(operation) => form::parse(body, boundary, operation, models).map(Task::Fill),
+            Self::Select => select::parse(body, boundary).map(Task::Select),
             Self::LamaCleaner => iopaint::parse_form(body, boundary, models).map(Task::Fill),
             Self::IoPaint => iopaint::parse_inpaint(body, models).map(Task::Fill),
             Self::AdjustMask => iopaint::parse_adjust_mask(body).map(Task::AdjustMask),
@@ -55,6 +59,7 @@ impl Language {
 #[derive(Debug)]
 enum Task {
     Fill(Submission),
+    Select(Select),
     AdjustMask(AdjustMask),
 }
 
@@ -62,13 +67,14 @@ impl Task {
     fn seed(&self) -> u64 {
         match self {
             Self::Fill(submission) => submission.options.seed,
-            Self::AdjustMask(_) => 0,
+            Self::Select(_) | Self::AdjustMask(_) => 0,
         }
     }
 
     fn run(self, limits: &Limits, control: &Control) -> Result<Answer, Problem> {
         match self {
             Self::Fill(submission) => work::run(submission, limits, control),
+            Self::Select(task) => task.run(limits, control),
             Self::AdjustMask(task) => task.run(limits),
         }
     }

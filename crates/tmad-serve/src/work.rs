@@ -235,7 +235,7 @@ fn check_mask(mask: &Mask, inverted: bool) -> Result<Vec<String>, Problem> {
     })
 }
 
-fn method_problem(error: InpaintError) -> Problem {
+pub(crate) fn method_problem(error: InpaintError) -> Problem {
     let code = match &error {
         InpaintError::Cancelled => Code::Cancelled,
         InpaintError::NoKnownPixels { .. } => Code::MaskCoversAll,

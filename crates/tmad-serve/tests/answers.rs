@@ -46,6 +46,41 @@ fn pictures_of_200_clients_do_not_mix() {
 }
 
 #[test]
+fn marks_grow_to_the_border_of_the_thing_within_bounds() {
+    let server = start(config());
+    let picture = RgbImage::from_fn(64, 48, |x, y| {
+        let is_thing = (20..40).contains(&x) && (10..30).contains(&y);
+        Rgb(if is_thing {
+            [200, 30, 30]
+        } else {
+            [40, 90, 60]
+        })
+    });
+    let marks = RgbImage::from_fn(64, 48, |x, y| {
+        Rgb([255 * u8::from((26..32).contains(&x) && (18..22).contains(&y)); 3])
+    });
+    let image = encode(&picture, ImageFormat::Png);
+    let marks = encode(&marks, ImageFormat::Png);
+    let selected = |options: &str| {
+        let options = ("options", options.as_bytes());
+        let fields = [("image", &image[..]), ("mask", &marks), options];
+        let reply = post(server.addr, "/v1/select", &fields);
+        assert_eq!(reply.header("content-type"), Some("image/png"));
+        let mask = decode(&reply.body);
+        let white = mask
+            .enumerate_pixels()
+            .filter(|(_, _, pixel)| pixel.0[0] == 255);
+        white.map(|(x, y, _)| (x, y)).collect::<HashSet<_>>()
+    };
+    let thing: HashSet<_> = (20..40)
+        .flat_map(|x| (10..30).map(move |y| (x, y)))
+        .collect();
+    assert_eq!(selected("{}"), thing);
+    let part = selected(r#"{"bounds":[0,0,35,48]}"#);
+    assert!(part.iter().all(|&(x, _)| x < 35) && part.len() > 200);
+}
+
+#[test]
 fn the_answer_has_the_format_of_the_picture_or_the_one_asked_for() {
     let server = start(config());
     let picture = numbered(0x102030, 20, 16);

@@ -214,8 +214,10 @@ fn answers_are_as_described() {
         exchange("POST", path, path, &[json], document.as_bytes());
         exchange("POST", path, path, &[json], b"nonsense");
     }
-    exchange("POST", "/inpaint", "/inpaint", &[FORM], &form(&good[..2]));
-    exchange("POST", "/inpaint", "/inpaint", &[FORM], b"nonsense");
+    for path in ["/v1/select", "/inpaint"] {
+        exchange("POST", path, path, &[FORM], &form(&good[..2]));
+        exchange("POST", path, path, &[FORM], b"nonsense");
+    }
     let prompts = "/api/v1/gen-info";
     exchange("POST", prompts, prompts, &[FORM], &form(&good[..1]));
     for name in ["model", "server-config", "samplers", "inputimage"] {

@@ -9,7 +9,7 @@ export const german = {
   "The mask is not a picture that can be read here.": "Die Maske ist kein Bild, das hier gelesen werden kann.",
   "The mask is {mask}, the picture {picture}. It has to have the same shape.":
     "Die Maske ist {mask} groß, das Bild {picture}. Beide müssen dasselbe Seitenverhältnis haben.",
-  "The service sent a picture of another size": "Der Dienst hat ein Bild anderer Größe geschickt",
+  "The result has another size than the picture": "Das Ergebnis hat eine andere Größe als das Bild",
   "{position}. {count} windows; the best one lies {where}.": "{position}. {count} Fundstellen; die beste liegt {where}.",
   "{count} squares": "{count} Quadrate",
   "Square {index} of {count}": "Quadrat {index} von {count}",
@@ -55,12 +55,12 @@ export const german = {
   "Where it came from": "Woher es stammt",
   "The arrow keys choose a square.": "Die Pfeiltasten wählen ein Quadrat.",
   "This TIFF file is damaged.": "Diese TIFF-Datei ist beschädigt.",
-  "The service does not read files of this kind, so the result will be a PNG file.":
-    "Der Dienst liest Dateien dieser Art nicht; das Ergebnis wird eine PNG-Datei.",
+  "Files of this kind cannot be written, so the result will be a PNG file.":
+    "Dateien dieser Art können nicht geschrieben werden; das Ergebnis wird eine PNG-Datei.",
   "The file has {size} MB, and the service takes {limit} MB at most.":
     "Die Datei hat {size} MB, und der Dienst nimmt höchstens {limit} MB an.",
-  "The service remarks": "Hinweis des Dienstes",
-  "The service reports an error": "Der Dienst meldet einen Fehler",
+  "Please note": "Bitte beachten",
+  "Something went wrong": "Etwas ist schiefgegangen",
   "The service does not answer": "Der Dienst antwortet nicht",
   "Is it still running?": "Läuft er noch?",
   "Reading the picture": "Bild wird gelesen",
@@ -137,7 +137,10 @@ export const german = {
   "Export mask": "Maske sichern",
   "How to fill it": "Wie gefüllt wird",
   "More options": "Weitere Einstellungen",
-  "Enlarge the marked area (pixels)": "Markierung vergrößern (Pixel)",
+  "Enlarge by": "Vergrößern um",
+  "It seems to go on beyond what is marked.": "Es scheint über die Markierung hinauszugehen.",
+  "Mark all of it": "Ganz markieren",
+  Object: "Objekt",
   "Takes in soft edges and shadows.": "Nimmt weiche Ränder und Schatten mit.",
   Variation: "Variante",
   "Another number gives another, equally good result where the method makes random choices.":

@@ -9,12 +9,15 @@ import { History } from "./history.js";
 import { t } from "./i18n.js";
 import { TiledMask } from "./mask.js";
 import { Picture } from "./picture.js";
+import { cutThing } from "./rim.js";
+import { selectThing } from "./select.js";
 import { tiffSize } from "./tiff.js";
 
 /** @typedef {import("./api.js").Options} Options */
 /** @typedef {import("./api.js").Progress} Progress */
 /** @typedef {import("./api.js").Explanation} Explanation */
 /** @typedef {import("./mask.js").Change} Change */
+/** @typedef {import("./view.js").Point} Point */
 /** The picture as it was opened, or after a removal.
  * @typedef {object} Version
  * @property {Blob} file
@@ -121,10 +124,57 @@ export class Editor {
     this.onChange();
   }
 
-  /** Ends a stroke. @returns {boolean} Whether it marked or erased anything. */
-  commitStroke() {
+  /**
+   * Ends a stroke.
+   * @param {() => void} finish Paints what is painted at the end.
+   * @returns {boolean} Whether it marked or erased anything.
+   */
+  commitStroke(finish) {
+    finish();
     return this.#record(this.mask?.commit() ?? null);
   }
+
+  /**
+   * Marks the thing that a scribble lies on.
+   * @param {Point[]} points
+   * @param {number} radius
+   */
+  async selectThing(points, radius) {
+    const { mask, current } = this;
+    if (!mask || !current?.picture) return;
+    const selecting = selectThing(current.picture, points, radius);
+    this.#selecting = selecting.catch(() => {});
+    const found = await selecting;
+    if (mask === this.mask) this.markThing(found);
+  }
+
+  /**
+   * Adds a thing to what is marked, unless a stroke is going on that it would become part of.
+   * @param {import("./select.js").Found} thing
+   */
+  markThing({ box, shape }) {
+    const { mask } = this;
+    if (!mask || mask.isOpen) return;
+    mask.begin();
+    mask.paint(box, (context) => context.drawImage(shape, box.x, box.y, box.width, box.height), false);
+    this.#record(mask.commit());
+  }
+
+  /**
+   * Looks whether what is marked cuts through a thing.
+   * @returns {Promise<import("./select.js").Found | null>} The whole thing; null also where that is
+   *   not known.
+   */
+  async findCutThing() {
+    const { mask, current } = this;
+    if (!mask || !current?.picture || this.isRunning) return null;
+    const looking = cutThing(current.picture, mask.snapshot()).catch(() => null);
+    this.#selecting = looking;
+    return looking;
+  }
+
+  /** The last selection, which the next removal waits for. @type {Promise<unknown>} */
+  #selecting = Promise.resolve();
 
   clearMask() {
     return this.#record(this.mask?.clear() ?? null);
@@ -185,6 +235,7 @@ export class Editor {
     if (!mask || !current || mask.isEmpty || this.isRunning) return null;
     let warning = "";
     const done = await this.#run(async (signal) => {
+      await this.#selecting;
       const maskFile = await mask.toPng();
       const request = { image: current.file, imageName: this.name, mask: maskFile, options };
       // The last result is sent as it came. For JPEG, too, although that codes it anew each time:
@@ -197,7 +248,7 @@ export class Editor {
       signal.throwIfAborted();
       if (picture.width !== mask.width || picture.height !== mask.height) {
         picture.close();
-        throw new Problem(t("The service sent a picture of another size"), "");
+        throw new Problem(t("The result has another size than the picture"), "");
       }
       warning = answer.warning;
       this.#take({ file, picture, origin: { from: current, mask: maskFile, options, explanation: null } });

@@ -2,7 +2,7 @@
 
 /** @typedef {import("./view.js").View} View */
 /** @typedef {import("./view.js").Point} Point */
-/** @typedef {"brush" | "eraser" | "lasso" | "box" | "hand"} ToolName */
+/** @typedef {"object" | "brush" | "eraser" | "lasso" | "box" | "hand"} ToolName */
 /**
  * What the stage's input asks the page for.
  * @typedef {object} Target

@@ -10,16 +10,24 @@ import { drawExample } from "./scene.js";
 import { canExplain, checkSize, chosenMethod, listMethods, methodLabel, showProgress, withToken } from "./service.js";
 import { helpGroups, keysOf, shortcutOf } from "./shortcuts.js";
 import { Stage } from "./stage.js";
+import { Things } from "./things.js";
 import * as ui from "./ui.js";
 
 /** @typedef {import("./input.js").ToolName} ToolName */
 
 const { body } = document;
 const editor = new Editor(refresh);
-const stage = new Stage(editor, () => {
-  comparison.split(null);
-  showCoach("");
-});
+const stage = new Stage(
+  editor,
+  () => {
+    comparison.split(null);
+    showCoach("");
+    things.showHint(null);
+  },
+  (points, radius) => things.select(points, radius).catch(report),
+  () => things.lookAtRim(),
+);
+const things = new Things(editor, () => stage.isBusy);
 const comparison = new Comparison(stage.renderer, stage.element, () => editor.hasResult && !stage.explained);
 let coachText = "";
 
@@ -40,6 +48,7 @@ function refresh() {
     comparison.split(null);
     stage.leaveExplain();
   }
+  if (!isMarked || isRunning) things.showHint(null);
   enable("undo", history.canUndo && !isRunning);
   enable("redo", history.canRedo && !isRunning);
   enable("remove", isMarked && !isRunning);
@@ -100,7 +109,7 @@ async function open(file, name, coach = t("Paint over what should go")) {
   const { mask, current } = editor;
   if (!mask || !current) return;
   if (editor.name !== name) {
-    ui.toast("note", t("The service does not read files of this kind, so the result will be a PNG file."));
+    ui.toast("note", t("Files of this kind cannot be written, so the result will be a PNG file."));
   }
   const megapixels = number((mask.width * mask.height) / 1e6, { maximumFractionDigits: 1 });
   const format = (await formatOf(current.file))?.name;
@@ -109,6 +118,7 @@ async function open(file, name, coach = t("Paint over what should go")) {
   ui.byId("file-facts").textContent = facts.join(" · ");
   document.title = `${editor.name} – tmad`;
   stage.showPicture(mask.width, mask.height);
+  things.enlargeFor(mask);
   stage.focus();
   ui.announce(t("{name} is open, {width} by {height} pixels.", { name: editor.name, width: mask.width, height: mask.height }));
 }
@@ -169,13 +179,13 @@ async function remove() {
   ui.clearToasts();
   closeSheet();
   comparison.split(null);
-  const options = { method: chosenMethod(), seed: integer("seed"), grow_px: integer("grow") };
+  const options = { method: chosenMethod(), seed: integer("seed"), grow_px: things.growPx };
   const marked = mask.snapshot();
   showProgress({ state: "sending", fraction: 0 });
   ui.announce(t("Removing"));
   const done = await withToken(() => editor.remove(options, showProgress));
   if (done) stage.renderer.fadeOut(marked);
-  if (done?.warning) ui.toast("note", t("The service remarks"), done.warning);
+  if (done?.warning) ui.toast("note", t("Please note"), done.warning);
   ui.announce(done ? t("Done. What was marked is filled.") : t("Cancelled"));
   stage.focus();
 }
@@ -228,6 +238,10 @@ const commands = {
   redo: () => travel("redo"),
   remove,
   cancel: () => editor.cancel(),
+  extend: () => {
+    things.markCutThing();
+    stage.focus();
+  },
   clear: () => {
     if (!editor.isRunning && !stage.isBusy) editor.clearMask();
   },
@@ -257,7 +271,7 @@ const commands = {
     else closeSheet();
   },
 };
-for (const name of /** @type {ToolName[]} */ (["brush", "eraser", "lasso", "box", "hand"])) {
+for (const name of /** @type {ToolName[]} */ (["object", "brush", "eraser", "lasso", "box", "hand"])) {
   commands[`tool-${name}`] = () => stage.setTool(name);
 }
 /** Commands that make sense without a picture. */
@@ -274,7 +288,7 @@ async function run(name) {
 
 /** @param {unknown} error */
 function report(error) {
-  if (error instanceof Problem) ui.toast("bad", error.title || t("The service reports an error"), error.detail);
+  if (error instanceof Problem) ui.toast("bad", error.title || t("Something went wrong"), error.detail);
   else if (error instanceof Error) ui.toast("bad", error.message);
 }
 

@@ -67,6 +67,11 @@ export class TiledMask {
     return { x, y, width: Math.min(TILE, this.width - x), height: Math.min(TILE, this.height - y) };
   }
 
+  /** Whether a change is being made. */
+  get isOpen() {
+    return this.#open !== null;
+  }
+
   /** Starts a change. A change that is already open goes on. */
   begin() {
     this.#open ??= new Map();

@@ -22,6 +22,7 @@ const SHORTCUTS = [
   { key: "escape", command: "escape" },
   { key: "delete", command: "clear" },
   { key: "backspace", command: "clear" },
+  { key: "o", command: "tool-object" },
   { key: "b", command: "tool-brush" },
   { key: "e", command: "tool-eraser" },
   { key: "l", command: "tool-lasso" },
@@ -89,6 +90,7 @@ export function helpGroups() {
     {
       title: t("Mark"),
       rows: [
+        [t("Object"), ["O"]],
         [t("Brush"), ["B"]],
         [t("Eraser"), ["E"]],
         [t("Lasso"), ["L"]],

@@ -3,7 +3,7 @@
 import { number, percent, t } from "./i18n.js";
 import { StageInput } from "./input.js";
 import { Renderer } from "./renderer.js";
-import { boxStroke, brushStroke, lassoStroke } from "./tools.js";
+import { boxStroke, brushStroke, lassoStroke, scribbleStroke } from "./tools.js";
 import * as ui from "./ui.js";
 import { View } from "./view.js";
 
@@ -15,6 +15,8 @@ import { View } from "./view.js";
 
 const MIN_BRUSH_PX = 2;
 const BRUSH_STEP = 1.18;
+/** A scribble is thin on the screen, so that it stays on the thing. */
+const SCRIBBLE_PX = 5;
 /** Squares that are smaller on the screen are hard to point at. */
 const LEAST_SQUARE_PX = 18;
 /** The cursor's place is read out once it rests. */
@@ -46,10 +48,14 @@ export class Stage {
   /**
    * @param {Editor} editor
    * @param {() => void} onStrokeStart
+   * @param {(points: Point[], radius: number) => void} onScribble
+   * @param {() => void} onMarked Called after a stroke that marked something itself.
    */
-  constructor(editor, onStrokeStart) {
+  constructor(editor, onStrokeStart, onScribble, onMarked) {
     this.editor = editor;
     this.onStrokeStart = onStrokeStart;
+    this.onScribble = onScribble;
+    this.onMarked = onMarked;
     this.#listen();
     this.setTool("brush");
     new ResizeObserver(() => {
@@ -156,11 +162,12 @@ export class Stage {
     const shape = this.#stroke?.sketch();
     if (shape) return shape;
     const paints = this.#tool === "brush" || this.#tool === "eraser";
-    if (!this.#pointer || this.#tool === "hand" || (!paints && !this.#pointerIsKeyboard)) return null;
+    const radius = paints ? this.#brushPx / 2 : this.#tool === "object" ? SCRIBBLE_PX / this.view.scale : 0;
+    if (!this.#pointer || this.#tool === "hand" || (!radius && !this.#pointerIsKeyboard)) return null;
     return {
       kind: /** @type {const} */ ("ring"),
       at: this.#pointer,
-      radius: paints ? this.#brushPx / 2 : 0,
+      radius,
       erase: this.#stroke ? this.#strokeErases : this.#tool === "eraser",
       cross: this.#pointerIsKeyboard,
     };
@@ -181,7 +188,7 @@ export class Stage {
       },
       hover: (point, byKeyboard) => this.#hover(point, byKeyboard),
       resizeBrush: (steps) => this.resizeBrush(steps),
-      cursorStep: () => (this.#tool === "lasso" || this.#tool === "box" ? 8 / this.view.scale : Math.max(this.#brushPx / 4, 1)),
+      cursorStep: () => (["object", "lasso", "box"].includes(this.#tool) ? 8 / this.view.scale : Math.max(this.#brushPx / 4, 1)),
       viewChanged: () => this.viewChanged(),
       arrow: (direction) => {
         if (!this.explained) return false;
@@ -207,7 +214,9 @@ export class Stage {
     const erases = erase || this.#tool === "eraser";
     this.#strokeErases = erases;
     mask.begin();
-    if (this.#tool === "lasso") this.#stroke = lassoStroke(mask, point, erases);
+    if (this.#tool === "object" && !erases) {
+      this.#stroke = scribbleStroke(mask, point, SCRIBBLE_PX / this.view.scale, this.onScribble);
+    } else if (this.#tool === "lasso") this.#stroke = lassoStroke(mask, point, erases);
     else if (this.#tool === "box") this.#stroke = boxStroke(mask, point, erases);
     else this.#stroke = brushStroke(mask, point, this.#brushPx / 2, pressure, erases);
     this.renderer.invalidate("mask");
@@ -227,9 +236,10 @@ export class Stage {
 
   #endStroke() {
     if (!this.#stroke) return;
-    this.#stroke.finish();
+    const stroke = this.#stroke;
     this.#stroke = null;
-    const changed = this.editor.commitStroke();
+    const changed = this.editor.commitStroke(stroke.finish);
+    if (changed && this.#tool !== "object" && !this.#strokeErases) this.onMarked();
     if (changed && this.#pointerIsKeyboard) ui.announce(ui.byId("marked").textContent ?? "");
     this.updateSketch();
   }

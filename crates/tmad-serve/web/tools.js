@@ -57,6 +57,27 @@ export function brushStroke(mask, start, radius, pressure, erase) {
 }
 
 /**
+ * A scribble on a thing, which is to grow to its border.
+ * @param {TiledMask} mask
+ * @param {Point} start
+ * @param {number} radius
+ * @param {(points: Point[], radius: number) => void} onEnd
+ * @returns {Stroke}
+ */
+export function scribbleStroke(mask, start, radius, onEnd) {
+  const points = [start];
+  const stroke = brushStroke(mask, start, radius, 0.5, false);
+  return {
+    move: (point) => {
+      points.push(point);
+      stroke.move(point, 0.5);
+    },
+    finish: () => onEnd(points, radius),
+    sketch: () => null,
+  };
+}
+
+/**
  * @param {TiledMask} mask
  * @param {Point} start
  * @param {boolean} erase
