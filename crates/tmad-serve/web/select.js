@@ -33,12 +33,13 @@ function clipped(box, within) {
 }
 
 /**
+ * For what is read back.
  * @param {number} width
  * @param {number} height
  */
 export function newCanvas(width, height) {
   const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   if (!context) throw new Error("this browser cannot draw on a canvas");
   return { canvas, context };
 }

@@ -3,7 +3,7 @@
 //! GrabCut (Rother, Kolmogorov and Blake, *"GrabCut": interactive foreground extraction using
 //! iterated graph cuts*, SIGGRAPH 2004): the colours of object and background are mixtures of
 //! Gaussians, the border is the cheapest cut through the picture's grid, and both are found in
-//! turns. Details come from coarse to fine, each level deciding about a band around the border of
+//! turns; far from the marks a pixel needs better reasons. Details come from coarse to fine, each level deciding about a band around the border of
 //! the coarser one alone (Lombaert, Sun, Grady and Xu, *A multilevel banded graph cuts method for
 //! fast image segmentation*, ICCV 2005). What is not in one piece with a mark is left out, and what
 //! the object surrounds belongs to it.
@@ -30,6 +30,10 @@ const BOND: f64 = 50.0;
 const MAX_WISH: f64 = 400.0;
 /// Prices are whole numbers of this fraction of a unit.
 const UNITS: f64 = 64.0;
+/// What it costs to select a pixel as far from the marks as they reach; at other distances it grows
+/// with the square. Colours that object and background share would otherwise take the object away
+/// over the picture.
+const FAR_PRICE: f64 = 30.0;
 /// Of the pixels without a mark, the share farthest from the marks that stands for the background
 /// at first.
 const FAR_SHARE: f64 = 0.5;
@@ -73,7 +77,7 @@ pub fn select_object(
         control.check_cancelled()?;
         let unknown = band(&last, &sides, &level);
         sides = upsampled(&last, &sides, &level);
-        cut_unknown(&level, &models, &unknown, &mut sides);
+        cut_unknown(&level, &models, &unknown, |_| 0.0, &mut sides);
         last = level;
     }
     keep_marked_pieces(&last, &mut sides);
@@ -121,11 +125,13 @@ fn cut_anew(level: &Level, control: &Control) -> Result<(Vec<bool>, Models), Inp
     let unknown: Vec<bool> = (0..level.len())
         .map(|i| !level.marks[i] && !level.is_outside(i))
         .collect();
+    let reach = level.reach_of_marks();
+    let doubt = |i: usize| FAR_PRICE * distances[i] as f64 / (reach * reach);
     let mut sides = level.marks.clone();
     for _ in 0..ROUNDS {
         control.check_cancelled()?;
         let before = sides.clone();
-        cut_unknown(level, &models, &unknown, &mut sides);
+        cut_unknown(level, &models, &unknown, doubt, &mut sides);
         keep_marked_pieces(level, &mut sides);
         if sides == before {
             break;
@@ -142,8 +148,15 @@ fn cut_anew(level: &Level, control: &Control) -> Result<(Vec<bool>, Models), Inp
     Ok((sides, models))
 }
 
-/// Decides about the unknown pixels of a level; the others stay on their sides.
-fn cut_unknown(level: &Level, models: &Models, unknown: &[bool], sides: &mut [bool]) {
+/// Decides about the unknown pixels of a level, each of which costs its `doubt` if it is selected;
+/// the others stay on their sides.
+fn cut_unknown(
+    level: &Level,
+    models: &Models,
+    unknown: &[bool],
+    doubt: impl Fn(usize) -> f64,
+    sides: &mut [bool],
+) {
     let mut places = vec![usize::MAX; level.len()];
     let pixels: Vec<usize> = (0..level.len()).filter(|&i| unknown[i]).collect();
     for (place, &pixel) in pixels.iter().enumerate() {
@@ -173,7 +186,7 @@ fn cut_unknown(level: &Level, models: &Models, unknown: &[bool], sides: &mut [bo
         .map(|&pixel| {
             let colour = level.colours[pixel];
             let gain = models.background.cost(colour) - models.object.cost(colour);
-            price(gain.clamp(-MAX_WISH, MAX_WISH))
+            price(gain.clamp(-MAX_WISH, MAX_WISH) - doubt(pixel))
         })
         .collect();
     let mut bonds = Vec::new();

@@ -6,6 +6,8 @@ use crate::{Mask, Rect, RgbImage};
 /// Longest side of the coarsest level in pixels, and of the finest.
 const COARSEST: usize = 128;
 const FINEST: usize = 768;
+/// Marks reach this share of a level's longest side at least.
+const LEAST_REACH: f64 = 1.0 / 3.0;
 
 /// A part of a picture at a fraction of its size.
 #[derive(Debug)]
@@ -152,6 +154,20 @@ impl Level {
 
     pub(super) fn is_at_rim(&self, i: usize) -> bool {
         self.sides(i).contains(&true)
+    }
+
+    /// The longest side of the area with marks, but a share of the level's at least.
+    pub(super) fn reach_of_marks(&self) -> f64 {
+        let marked = (0..self.len()).filter(|&i| self.marks[i]);
+        let (mut x, mut y) = ((usize::MAX, 0), (usize::MAX, 0));
+        for i in marked {
+            let place = (i % self.width, i / self.width);
+            x = (x.0.min(place.0), x.1.max(place.0 + 1));
+            y = (y.0.min(place.1), y.1.max(place.1 + 1));
+        }
+        let side = |(start, end): (usize, usize)| end.saturating_sub(start) as f64;
+        let least = LEAST_REACH * self.width.max(self.height) as f64;
+        side(x).max(side(y)).max(least)
     }
 
     /// Whether the pixel is background for certain: at a rim inside the picture, and not marked.

@@ -109,6 +109,23 @@ fn what_the_picture_cuts_off_and_what_the_thing_surrounds_belong_to_it() {
 }
 
 #[test]
+fn what_joins_a_thing_in_the_same_colours_does_not_lead_away_from_it() {
+    let post = |x: u32, y: u32| x.abs_diff(180) < 20 && (30..150).contains(&y);
+    let wall = |x: u32, y: u32| x <= 180 && (130..150).contains(&y);
+    let image = picture(|x, y| post(x, y) || wall(x, y), RED);
+    let truth = Mask::from_fn(SIZE.0, SIZE.1, post);
+    let mark = Mask::from_fn(SIZE.0, SIZE.1, |x, y| {
+        x.abs_diff(180) < 4 && y.abs_diff(90) < 44
+    });
+    let found = select(&image, &mark, EVERYTHING);
+    assert!(
+        overlap(&found, &truth) > 0.95,
+        "{}",
+        overlap(&found, &truth)
+    );
+}
+
+#[test]
 fn nothing_outside_the_bounds_is_selected_but_marks() {
     let image = picture(|x, _| x < 150, RED);
     let mark = Mask::from_fn(SIZE.0, SIZE.1, disc(60.0, 60.0, 5.0));
