@@ -33,7 +33,7 @@ const UNITS: f64 = 64.0;
 /// What it costs to select a pixel as far from the marks as they reach; at other distances it grows
 /// with the square. Colours that object and background share would otherwise take the object away
 /// over the picture.
-const FAR_PRICE: f64 = 30.0;
+const FAR_PRICE: f64 = 15.0;
 /// Of the pixels without a mark, the share farthest from the marks that stands for the background
 /// at first.
 const FAR_SHARE: f64 = 0.5;
@@ -42,7 +42,7 @@ const FAR_SHARE: f64 = 0.5;
 ///
 /// `marks` lie on the thing: a scribble, a blob. Nothing outside `bounds` belongs to it, apart from
 /// the marks; where `bounds` reaches the picture's own border, the thing may be cut off by it.
-/// Without `bounds` it is looked for around the marks, as far again as they reach and an eighth of
+/// Without `bounds` it is looked for around the marks, as far again as they reach and a quarter of
 /// the picture at least. Without marks the selection is empty.
 ///
 /// # Errors
@@ -89,7 +89,7 @@ pub fn select_object(
 /// Where a thing is looked for.
 fn around(marked: Rect, image: &RgbImage) -> Rect {
     let longest = image.width().max(image.height());
-    let reach = marked.width.max(marked.height).max(longest / 8);
+    let reach = marked.width.max(marked.height).max(longest / 4);
     let (x, y) = (
         marked.x.saturating_sub(reach),
         marked.y.saturating_sub(reach),
