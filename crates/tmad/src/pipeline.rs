@@ -1,10 +1,10 @@
 //! A photo in, a photo out: [`TMad`] as an [`Inpainter`].
 //!
 //! One way for holes of every size: the holes are grouped into regions; for each region, the coarse
-//! network guesses the *structure* at the scale that it was trained for, *copies* of known pixels
-//! that follow this guess are found for every pixel of the hole ([`inpaint_core::patchmatch`]), and
-//! *synthesis* at full resolution retrieves windows from the texture memory, chooses and repairs;
-//! known pixels stay as they are.
+//! network guesses the *structure*, and *synthesis* retrieves windows from the texture memory,
+//! chooses pixel by pixel between them and PatchMatch's copies, and repairs colours, both at the
+//! scale that they were trained for. *Texture* at full resolution are copies of known pixels that
+//! follow what synthesis made ([`inpaint_core::patchmatch`]); known pixels stay as they are.
 
 use crate::config_error::ConfigError;
 use crate::model::{Model, ModelConfig, guided_copies};
@@ -143,7 +143,7 @@ impl TMad {
         control: &Control,
     ) -> Result<Filled, InpaintError> {
         control.check_cancelled()?;
-        let (structure, guide_px) = match guess {
+        let (structure, detail_px) = match guess {
             Some(guess) => (composite(&region.image, guess, &region.mask)?, 1),
             None => self.structure(region, &control.part(0.0, STRUCTURED))?,
         };
@@ -153,13 +153,15 @@ impl TMad {
         let (completed, patches, origins) = match &self.model.aligned {
             _ if self.coarse_only => (structure.clone(), Vec::new(), Vec::new()),
             Some(network) => {
-                let part = rest.part(0.0, COPIED);
-                let copies = guided_copies(&structure, guide_px, &region.mask, &part)?;
-                let rest = rest.part(COPIED, 1.0 - COPIED);
+                let part = rest.part(0.0, CHOSEN);
                 let made =
-                    self.synthesise_in_register(network, region, &copies, &structure, &rest)?;
-                let origins = explain::origins(region, &copies, &made);
-                (made.completed, made.patches, origins)
+                    self.synthesise_in_register(network, region, &structure, detail_px, &part)?;
+                let guide = composite(&region.image, &made.completed, &region.mask)?;
+                let rest = rest.part(CHOSEN, 1.0 - CHOSEN);
+                let copies = guided_copies(&guide, made.detail_px, &region.mask, &rest)?;
+                let num_windows = self.model.config().memory.num_candidates;
+                let origins = explain::origins(&copies, &made.choices, num_windows);
+                (copies.voted, made.patches, origins)
             }
             None => {
                 let (completed, patches) = self.synthesise_patches(region, &structure, &rest)?;
@@ -217,9 +219,10 @@ impl Retrieved {
 
 /// What progress reports call the work.
 const STAGE: &str = "filling";
-/// Share of the work that is done when the structure is there, and of the rest when the copies are.
+/// Share of the work that is done when the structure is there, and of the rest when it is chosen
+/// what the texture follows.
 const STRUCTURED: f32 = 0.3;
-const COPIED: f32 = 0.6;
+const CHOSEN: f32 = 0.5;
 
 /// The part of a picture inside `context`.
 fn crop(image: &RgbImage, context: Rect) -> RgbImage {

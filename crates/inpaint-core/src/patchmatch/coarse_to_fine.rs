@@ -50,8 +50,14 @@ pub(super) fn fill<const P: usize>(
         }
         let confidence = Confidence::new::<P>(&picture, &field, settings.confidence_falloff);
         let level = levels.len();
-        let prior_weight = settings.prior * level.saturating_sub(finest_guided) as f32
+        let share = level.saturating_sub(finest_guided) as f32
             / coarsest.saturating_sub(finest_guided).max(1) as f32;
+        let share = if is_guided {
+            share * share.sqrt()
+        } else {
+            share
+        };
+        let prior_weight = settings.prior * share;
         let prior = match (level, &coarser) {
             // The finest level's membrane is made when it is needed, at the end.
             (_, Some(_)) if prior_weight <= 0.0 && !(is_guided && level == 0) => None,

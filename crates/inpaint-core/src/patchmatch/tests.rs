@@ -348,3 +348,37 @@ fn settings_out_of_range_are_errors() {
         "patch_px is 4, allowed is 3, 5, 7, 9 or 11"
     );
 }
+
+/// A wall beside a sky, both grainy: the hole across their border fills with what the guess says,
+/// in the grain of known pixels.
+#[test]
+fn copies_follow_the_guess() {
+    let mut random = Random::new(8);
+    let image = RgbImage::from_fn(192, 128, |x, _| {
+        let grain = (random.unit() * 30.0) as u8;
+        match x < 96 {
+            true => Rgb([150 + grain, 60, 40]),
+            false => Rgb([60, 90, 180 + grain]),
+        }
+    });
+    let mask = Mask::from_fn(192, 128, |x, y| x.abs_diff(96) < 40 && y.abs_diff(64) < 40);
+    let blue_share = |guess: Rgb<u8>| {
+        let mut guessed = image.clone();
+        for (x, y, pixel) in guessed.enumerate_pixels_mut() {
+            if mask.is_hole(x, y) {
+                *pixel = guess;
+            }
+        }
+        let copies = PatchMatch::guided(1)
+            .copies(&guessed, &mask, &Control::default())
+            .unwrap();
+        let hole = || (0..192 * 128).filter(|&i| mask.is_hole(i % 192, i / 192));
+        let is_blue = |&i: &u32| {
+            let [(x, _), _] = copies.sources[i as usize].unwrap();
+            x >= 96
+        };
+        hole().filter(is_blue).count() as f64 / hole().count() as f64
+    };
+    let [wall, sky] = [Rgb([165, 60, 40]), Rgb([60, 90, 195])].map(blue_share);
+    assert!(wall < 0.2 && sky > 0.8, "{wall} {sky}");
+}

@@ -1,62 +1,34 @@
 //! Where the texture comes from (Fig. 6 and 7), and texture after another method's guess, the
 //! paper's "DeepFill + PSNet" (Table VII).
 
-use super::synthesis::Synthesised;
 use super::{Filled, Retrieved, TMad, crop, fill_regions};
 use crate::patches::{HoleCounts, Position};
-use crate::scale::Scaled;
 use inpaint_core::patchmatch::{Copies, NUM_RANKS};
 use inpaint_core::{
     Control, ExplainedCandidate, ExplainedPatch, Explanation, InpaintError, Mask, Origin,
     OriginKind, Rect, RgbImage, Size, Square, TextureMethod, composite,
 };
 
-/// Where the texture of the hole's pixels comes from, in pixels of the region.
-pub(super) fn origins(region: &Scaled, copies: &Copies, made: &Synthesised) -> Vec<Option<Origin>> {
-    let width = region.image.width() as usize;
-    let num_windows = made.patches.first().map_or(0, |p| p.candidates.len());
-    let mut origins: Vec<_> = (copies.sources.iter().zip(&made.choices))
-        .map(|(sources, &choice)| {
-            let kind = match usize::from(choice) {
-                0 => OriginKind::Copy,
-                rank if rank < NUM_RANKS => OriginKind::SecondCopy,
-                NUM_RANKS => OriginKind::MeanOfCopies,
-                number if number <= NUM_RANKS + num_windows => OriginKind::Window,
-                _ => OriginKind::RecolouredCopy,
-            };
-            let rank = usize::from(kind == OriginKind::SecondCopy);
-            sources.map(|sources| {
-                let (x, y) = sources[rank];
-                Origin { kind, x, y }
-            })
-        })
-        .collect();
-    let (last_x, last_y) = (region.image.width() - 1, region.image.height() - 1);
-    for patch in &made.patches {
-        let side = patch.side_px as i32;
-        let (rows, columns) = (
-            patch.cell.y..patch.cell.y + side,
-            patch.cell.x..patch.cell.x + side,
-        );
-        for (y, x) in rows.flat_map(|y| columns.clone().map(move |x| (y, x))) {
-            if !(0..=last_x as i32).contains(&x) || !(0..=last_y as i32).contains(&y) {
-                continue;
-            }
-            let at = y as usize * width + x as usize;
-            let number = usize::from(made.choices[at]);
-            if let Some(origin) = &mut origins[at]
-                && origin.kind == OriginKind::Window
-            {
-                let (window, _) = patch.candidates[number - NUM_RANKS - 1];
-                let moved = |start: i32, along: i32, last: u32| {
-                    (start + along).clamp(0, last as i32) as u32
-                };
-                origin.x = moved(window.x, x - patch.cell.x, last_x);
-                origin.y = moved(window.y, y - patch.cell.y, last_y);
-            }
-        }
-    }
-    origins
+/// Where the texture of the hole's pixels comes from, in pixels of the region, and what patch
+/// synthesis chose for it to follow.
+pub(super) fn origins(
+    copies: &Copies,
+    choices: &[u8],
+    num_windows: usize,
+) -> Vec<Option<Origin>> {
+    let places = copies.sources.iter().zip(&copies.doubt).zip(choices);
+    let origin = places.map(|((sources, doubt), &choice)| {
+        let kind = match usize::from(choice) {
+            _ if *doubt == 0 => OriginKind::Copy,
+            0 => OriginKind::Copy,
+            rank if rank < NUM_RANKS => OriginKind::SecondCopy,
+            NUM_RANKS => OriginKind::MeanOfCopies,
+            number if number <= NUM_RANKS + num_windows => OriginKind::Window,
+            _ => OriginKind::RecolouredCopy,
+        };
+        sources.map(|[(x, y), _]| Origin { kind, x, y })
+    });
+    origin.collect()
 }
 
 /// A cell of the region at `context` in pixels of the picture.

@@ -1,8 +1,8 @@
-//! The stage that turns copies, structure and retrieved windows into the picture.
+//! The stage that chooses from copies and retrieved windows what the texture is to follow.
 
 use super::{Retrieved, STAGE, TMad};
 use crate::aligned::{AlignedSynthesis, Sources};
-use crate::model::Inputs;
+use crate::model::{Inputs, guided_copies};
 use crate::patches::{HoleCounts, Position, assemble, hole_cells};
 use crate::registration::registered;
 use crate::scale::{Scaled, enlarge, reduce, reduce_whole, reduction, with_change};
@@ -26,13 +26,16 @@ const TILE_PX: u32 = 512;
 /// where that is less, but never less than the last.
 const HALO_PX: u32 = 64;
 const LEAST_HALO_PX: u32 = 24;
-/// Share of the stage's work that retrieval is.
-const RETRIEVING: f32 = 0.2;
+/// Share of the stage's work that the copies are, and that is done after retrieval.
+const COPYING: f32 = 0.5;
+const RETRIEVED: f32 = 0.6;
 
 /// What patch synthesis in register makes of a region.
 pub(super) struct Synthesised {
     /// Only the hole has a meaning.
     pub completed: RgbImage,
+    /// Size of its finest detail in pixels of the region.
+    pub detail_px: u32,
     /// What was retrieved for the cells of the hole.
     pub patches: Vec<Retrieved>,
     /// Number of the source chosen for every pixel, as [`AlignedSynthesis::forward`] counts them,
@@ -41,59 +44,44 @@ pub(super) struct Synthesised {
 }
 
 impl TMad {
-    /// Patch synthesis in register.
+    /// Patch synthesis in register, after a guess with detail down to `detail_px` pixels.
     ///
-    /// About a hole wider than those of its training the network decides at the scale at which it
-    /// is as wide. What it changes there is carried over to the copies of full resolution, whose
-    /// detail it has not seen and does not touch.
+    /// About a hole wider than those of its training the network works at the scale at which it is
+    /// as wide: copies, retrieval and choice are made there, and the guess gets what was changed.
     pub(super) fn synthesise_in_register(
         &self,
         network: &AlignedSynthesis,
         region: &Scaled,
-        copies: &Copies,
         structure: &RgbImage,
+        detail_px: u32,
         control: &Control,
     ) -> Result<Synthesised, InpaintError> {
         let sizes = self.model.config().aligned.as_ref();
         let trained = sizes.map_or(u32::MAX, |sizes| sizes.trained_hole_px);
         let factor = reduction(region, trained);
         if factor == 1 {
-            return self.synthesise_at_scale(network, region, copies, structure, control);
+            return self.synthesise_at_scale(network, region, structure, detail_px, control);
         }
         let small = reduce(region, factor);
-        let small_copies = reduced(copies, region.image.width(), factor);
-        let structure = reduce_whole(structure, factor);
-        let Synthesised {
-            completed,
-            mut patches,
-            choices,
-        } = self.synthesise_at_scale(network, &small, &small_copies, &structure, control)?;
-        let after = composite(&small.image, &completed, &small.mask)?;
-        let before = composite(&small.image, &small_copies.ranked[0], &small.mask)?;
+        let before = reduce_whole(structure, factor);
+        let small_px = detail_px.div_ceil(factor);
+        let mut made = self.synthesise_at_scale(network, &small, &before, small_px, control)?;
         let (width, height) = region.image.dimensions();
+        let after = composite(&small.image, &made.completed, &small.mask)?;
+        let before = composite(&small.image, &before, &small.mask)?;
         let [before, after] = [before, after].map(|small| enlarge(&small, width, height));
-        let own = &copies.ranked[0];
-        let mut completed = with_change(own, &before?, &after?);
-        // Enlarging has spread what was changed beside exact repetitions.
-        let pixels = completed.pixels_mut().zip(own.pixels());
-        for ((pixel, own), _) in pixels.zip(&copies.doubt).filter(|(_, doubt)| **doubt == 0) {
-            *pixel = *own;
-        }
-        for patch in &mut patches {
+        for patch in &mut made.patches {
             patch.enlarge(factor, width, height);
         }
         let columns = small.image.width();
         let places = (0..height).flat_map(|y| (0..width).map(move |x| (x / factor, y / factor)));
-        let choices = places
-            .zip(&copies.doubt)
-            .map(|((x, y), &doubt)| match doubt {
-                0 => 0,
-                _ => choices[(y * columns + x) as usize],
-            });
         Ok(Synthesised {
-            choices: choices.collect(),
-            completed,
-            patches,
+            completed: with_change(structure, &before?, &after?),
+            detail_px: detail_px.min(factor),
+            patches: made.patches,
+            choices: places
+                .map(|(x, y)| made.choices[(y * columns + x) as usize])
+                .collect(),
         })
     }
 
@@ -102,19 +90,22 @@ impl TMad {
         &self,
         network: &AlignedSynthesis,
         region: &Scaled,
-        copies: &Copies,
         structure: &RgbImage,
+        detail_px: u32,
         control: &Control,
     ) -> Result<Synthesised, InpaintError> {
-        let mut choices = vec![0; copies.doubt.len()];
+        let mut choices = vec![0; region.mask.as_bytes().len()];
         let mut completed = region.image.clone();
         let Some(bounds) = region.mask.hole_bounds() else {
             return Ok(Synthesised {
                 completed,
+                detail_px,
                 patches: Vec::new(),
                 choices,
             });
         };
+        let part = control.part(0.0, COPYING);
+        let copies = &guided_copies(structure, detail_px, &region.mask, &part)?;
         let patches = self.retrieve(region, copies, structure, control)?;
         let retrieved = self.in_place(region, copies, &patches);
         let counts = HoleCounts::new(&region.mask);
@@ -169,10 +160,11 @@ impl TMad {
                 }
             }
             let share = (index + 1) as f32 / tiles.len() as f32;
-            control.report(RETRIEVING + (1.0 - RETRIEVING) * share, STAGE);
+            control.report(RETRIEVED + (1.0 - RETRIEVED) * share, STAGE);
         }
         Ok(Synthesised {
             completed,
+            detail_px: 1,
             patches,
             choices,
         })
@@ -307,31 +299,5 @@ impl TMad {
         let patches = Tensor::cat(patches, 0);
         let completed = assemble(patches, &cells, inputs.image, &inputs.masks, inputs.mask);
         Ok((tensor_to_images(completed).remove(0), retrieved))
-    }
-}
-
-/// Copies of a picture with `width` columns as they look reduced by a whole factor. Where single
-/// pixels come from is lost.
-fn reduced(copies: &Copies, width: u32, factor: u32) -> Copies {
-    let voted = reduce_whole(&copies.voted, factor);
-    let (columns, rows) = voted.dimensions();
-    let full_rows = copies.doubt.len() as u32 / width.max(1);
-    let mut doubt = Vec::with_capacity(columns as usize * rows as usize);
-    for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
-        let below = (y * factor..((y + 1) * factor).min(full_rows)).flat_map(|v| {
-            let first = v as usize * width as usize;
-            let (left, right) = (x * factor, ((x + 1) * factor).min(width));
-            &copies.doubt[first + left as usize..first + right as usize]
-        });
-        doubt.push(below.copied().max().unwrap_or(0));
-    }
-    Copies {
-        ranked: copies
-            .ranked
-            .each_ref()
-            .map(|copy| reduce_whole(copy, factor)),
-        voted,
-        doubt,
-        sources: Vec::new(),
     }
 }
