@@ -25,19 +25,18 @@ impl Explanation {
     }
 }
 
-/// The source that was chosen for a pixel, before it was repaired.
+/// Where the texture of a pixel comes from, and what it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    /// What kind of source.
+    /// The kind of source that was chosen for the place, for the texture to follow.
     pub kind: OriginKind,
-    /// Column of the pixel of the input that it shows (for [`OriginKind::MeanOfCopies`], that
-    /// has the most weight).
+    /// Column of the pixel of the input that has the most weight in it.
     pub x: u32,
     /// Its row.
     pub y: u32,
 }
 
-/// What a pixel of the hole can be chosen from.
+/// What can be chosen for a pixel of the hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OriginKind {
     /// The pixel that most of the patches over the place agree on.

@@ -20,7 +20,7 @@ pub use crate::inputs::Inputs;
 mod cells;
 mod register;
 
-pub(crate) use register::guided_copies;
+pub(crate) use register::{guided_copies, guided_texture};
 
 /// Channels of a hole patch by which windows are retrieved in register, beside the voted copy's:
 /// the guess and the mask.

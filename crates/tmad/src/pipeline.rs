@@ -7,10 +7,10 @@
 //! follow what synthesis made ([`inpaint_core::patchmatch`]); known pixels stay as they are.
 
 use crate::config_error::ConfigError;
-use crate::model::{Model, ModelConfig, guided_copies};
+use crate::model::{Model, ModelConfig, guided_copies, guided_texture};
 use crate::patches::Position;
 use crate::regions::{Region, regions};
-use crate::scale::Scaled;
+use crate::scale::{Scaled, detail_px};
 use crate::texture_memory::{MemoryConfig, Sampling, memory_windows, sample_windows};
 use crate::weights::{WeightsError, WeightsFile};
 use burn::tensor::Device;
@@ -135,38 +135,46 @@ impl TMad {
     }
 
     /// Fills a region, stage by stage. A `guess` of the region's size, which shows all of it,
-    /// takes the place of the coarse network's.
+    /// takes the place of the coarse network's. Where pixels come from is told if it is wanted.
     fn fill_region(
         &self,
         region: &Scaled,
         guess: Option<&RgbImage>,
+        wants_origins: bool,
         control: &Control,
     ) -> Result<Filled, InpaintError> {
         control.check_cancelled()?;
         let (structure, detail_px) = match guess {
-            Some(guess) => (composite(&region.image, guess, &region.mask)?, 1),
+            Some(guess) => {
+                let detail_px = detail_px(region, guess)?;
+                (composite(&region.image, guess, &region.mask)?, detail_px)
+            }
             None => self.structure(region, &control.part(0.0, STRUCTURED))?,
         };
         control.check_cancelled()?;
         control.report(STRUCTURED, STAGE);
         let rest = control.part(STRUCTURED, 1.0 - STRUCTURED);
-        let (completed, patches, origins) = match &self.model.aligned {
-            _ if self.coarse_only => (structure.clone(), Vec::new(), Vec::new()),
+        let mut origins = Vec::new();
+        let (completed, patches) = match &self.model.aligned {
+            _ if self.coarse_only => (structure.clone(), Vec::new()),
             Some(network) => {
                 let part = rest.part(0.0, CHOSEN);
                 let made =
                     self.synthesise_in_register(network, region, &structure, detail_px, &part)?;
                 let guide = composite(&region.image, &made.completed, &region.mask)?;
                 let rest = rest.part(CHOSEN, 1.0 - CHOSEN);
-                let copies = guided_copies(&guide, made.detail_px, &region.mask, &rest)?;
-                let num_windows = self.model.config().memory.num_candidates;
-                let origins = explain::origins(&copies, &made.choices, num_windows);
-                (copies.voted, made.patches, origins)
+                let texture = match wants_origins {
+                    false => guided_texture(&guide, made.detail_px, &region.mask, &rest)?,
+                    true => {
+                        let copies = guided_copies(&guide, made.detail_px, &region.mask, &rest)?;
+                        let num_windows = self.model.config().memory.num_candidates;
+                        origins = explain::origins(&copies, &made.choices, num_windows);
+                        copies.voted
+                    }
+                };
+                (texture, made.patches)
             }
-            None => {
-                let (completed, patches) = self.synthesise_patches(region, &structure, &rest)?;
-                (completed, patches, Vec::new())
-            }
+            None => self.synthesise_patches(region, &structure, &rest)?,
         };
         Ok(Filled {
             structure,
@@ -185,7 +193,7 @@ struct Filled {
     /// What was retrieved for the cells of the hole.
     patches: Vec<Retrieved>,
     /// Where the texture of every pixel of the region comes from, in its pixels, if single pixels
-    /// are copied; else empty.
+    /// are copied and it is wanted; else empty.
     origins: Vec<Option<Origin>>,
     completed: RgbImage,
 }
@@ -277,7 +285,7 @@ impl Inpainter for TMad {
         control: &Control,
     ) -> Result<RgbImage, InpaintError> {
         fill_regions(image, mask, control, |region, _, control| {
-            Ok(self.fill_region(region, None, control)?.completed)
+            Ok(self.fill_region(region, None, false, control)?.completed)
         })
     }
 }

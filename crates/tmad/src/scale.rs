@@ -3,7 +3,7 @@
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use inpaint_core::image::Rgb;
-use inpaint_core::{InpaintError, Mask, RgbImage};
+use inpaint_core::{InpaintError, Mask, RgbImage, composite};
 
 /// A picture with its hole at some scale.
 #[derive(Debug, Clone)]
@@ -57,6 +57,41 @@ pub fn reduce_whole(image: &RgbImage, factor: u32) -> RgbImage {
 pub fn reduction(region: &Scaled, trained_hole_px: u32) -> u32 {
     let thickness = f64::from(region.mask.hole_thickness()) / f64::from(trained_hole_px);
     thickness.round().max(1.0) as u32
+}
+
+/// Least share of the picture's own detail that a guess with such detail has.
+const LEAST_DETAIL: f64 = 0.2;
+
+/// The size in pixels, a power of two up to 32, of the finest detail of a guess of the region's
+/// size: in the octaves that are finer, it has less than [`LEAST_DETAIL`] of the energy of the known
+/// pixels. 1 if they have none to compare with.
+///
+/// # Errors
+///
+/// As [`enlarge`].
+pub fn detail_px(region: &Scaled, guess: &RgbImage) -> Result<u32, InpaintError> {
+    let (width, height) = guess.dimensions();
+    let mut finer = composite(&region.image, guess, &region.mask)?;
+    for detail_px in [1, 2, 4, 8, 16] {
+        let coarser = enlarge(&reduce_whole(&finer, 2 * detail_px), width, height)?;
+        let [mut known, mut hole] = [(0.0, 0u32); 2];
+        let pairs = finer.enumerate_pixels().zip(coarser.pixels());
+        for ((x, y, a), b) in pairs {
+            let squares = [0, 1, 2].map(|c| f64::from(a[c].abs_diff(b[c])).powi(2));
+            let (sum, count) = match region.mask.is_hole(x, y) {
+                true => &mut hole,
+                false => &mut known,
+            };
+            *sum += squares.iter().sum::<f64>();
+            *count += 1;
+        }
+        let [known, hole] = [known, hole].map(|(sum, count)| sum / f64::from(count.max(1)));
+        if hole >= LEAST_DETAIL * known {
+            return Ok(detail_px);
+        }
+        finer = coarser;
+    }
+    Ok(32)
 }
 
 /// own + (after − before).
@@ -120,6 +155,24 @@ mod tests {
         let bright = RgbImage::from_pixel(1, 1, Rgb([255; 3]));
         assert_eq!(with_change(&bright, &dark, &bright), bright);
         assert_eq!(with_change(&dark, &bright, &dark), dark);
+    }
+
+    #[test]
+    fn an_enlarged_guess_has_detail_of_the_size_that_it_was_enlarged_by() {
+        let mut random = inpaint_core::random::Random::new(6);
+        let image = RgbImage::from_fn(128, 96, |_, _| Rgb([(255.0 * random.unit()) as u8; 3]));
+        let mask = Mask::from_fn(128, 96, |x, y| x.abs_diff(64) < 30 && y.abs_diff(48) < 30);
+        let region = Scaled { image, mask };
+        assert_eq!(detail_px(&region, &region.image).unwrap(), 1);
+        for factor in [2, 4, 8] {
+            let guess = enlarge(&reduce_whole(&region.image, factor), 128, 96).unwrap();
+            assert_eq!(detail_px(&region, &guess).unwrap(), factor);
+        }
+        let flat = Scaled {
+            image: RgbImage::new(128, 96),
+            mask: region.mask,
+        };
+        assert_eq!(detail_px(&flat, &flat.image).unwrap(), 1);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::tensors::{images_to_tensor, planes_to_tensor, tensor_to_images};
 use crate::texture_memory::Candidates;
 use burn::tensor::Tensor;
 use inpaint_core::patchmatch::{Copies, NUM_RANKS, PatchMatch};
-use inpaint_core::{Control, InpaintError, Mask, RgbImage};
+use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage};
 use rayon::prelude::*;
 
 /// Copies of known patches that follow a guess with detail down to `guide_px` pixels, which shows the
@@ -28,6 +28,23 @@ pub(crate) fn guided_copies(
         return Ok(Copies::none(guess));
     }
     PatchMatch::guided(guide_px).copies(guess, mask, control)
+}
+
+/// The mean of [`guided_copies`] alone, without keeping the copies apart.
+///
+/// # Errors
+///
+/// As [`PatchMatch::copies`].
+pub(crate) fn guided_texture(
+    guess: &RgbImage,
+    guide_px: u32,
+    mask: &Mask,
+    control: &Control,
+) -> Result<RgbImage, InpaintError> {
+    if mask.is_full() {
+        return Ok(guess.clone());
+    }
+    PatchMatch::guided(guide_px).inpaint(guess, mask, control)
 }
 
 impl Model {

@@ -18,8 +18,9 @@ pub(super) fn origins(
 ) -> Vec<Option<Origin>> {
     let places = copies.sources.iter().zip(&copies.doubt).zip(choices);
     let origin = places.map(|((sources, doubt), &choice)| {
+        // Exact repetitions are no matter of choice.
+        let choice = if *doubt == 0 { 0 } else { choice };
         let kind = match usize::from(choice) {
-            _ if *doubt == 0 => OriginKind::Copy,
             0 => OriginKind::Copy,
             rank if rank < NUM_RANKS => OriginKind::SecondCopy,
             NUM_RANKS => OriginKind::MeanOfCopies,
@@ -67,7 +68,8 @@ impl TextureMethod for TMad {
         }
         fill_regions(image, mask, control, |region, context, control| {
             let guess = crop(guess, context);
-            Ok(self.fill_region(region, Some(&guess), control)?.completed)
+            let filled = self.fill_region(region, Some(&guess), false, control)?;
+            Ok(filled.completed)
         })
     }
 
@@ -88,7 +90,7 @@ impl TextureMethod for TMad {
                 patches: retrieved,
                 origins: found,
                 completed,
-            } = self.fill_region(region, None, control)?;
+            } = self.fill_region(region, None, true, control)?;
             let (x, y) = (i64::from(context.x), i64::from(context.y));
             inpaint_core::image::imageops::replace(&mut coarse, &structure, x, y);
             // Regions may overlap; then the later one has filled both anew.
