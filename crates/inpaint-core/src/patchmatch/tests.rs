@@ -380,5 +380,6 @@ fn copies_follow_the_guess() {
         hole().filter(is_blue).count() as f64 / hole().count() as f64
     };
     let [wall, sky] = [Rgb([165, 60, 40]), Rgb([60, 90, 195])].map(blue_share);
-    assert!(wall < 0.2 && sky > 0.8, "{wall} {sky}");
+    // Half of the hole lies beside either; the rim of the other half does not follow.
+    assert!(wall < 0.3 && sky > 0.7, "{wall} {sky}");
 }

@@ -11,11 +11,7 @@ use inpaint_core::{
 
 /// Where the texture of the hole's pixels comes from, in pixels of the region, and what patch
 /// synthesis chose for it to follow.
-pub(super) fn origins(
-    copies: &Copies,
-    choices: &[u8],
-    num_windows: usize,
-) -> Vec<Option<Origin>> {
+pub(super) fn origins(copies: &Copies, choices: &[u8], num_windows: usize) -> Vec<Option<Origin>> {
     let places = copies.sources.iter().zip(&copies.doubt).zip(choices);
     let origin = places.map(|((sources, doubt), &choice)| {
         // Exact repetitions are no matter of choice.
