@@ -123,6 +123,7 @@ impl PatchMatch {
             guide_px: Some(guide_px),
             patch_px: 7,
             prior: 1.0,
+            prior_colours: 0.85,
             texture: 2.0,
             ..Self::default()
         }
