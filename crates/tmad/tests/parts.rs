@@ -75,8 +75,9 @@ fn results_are_near_to_the_truth_and_sharp() {
         for seed in 1..=4 {
             let image = render_background(256, 192, seed);
             let squared = |a: u32, b: u32| a.abs_diff(b).pow(2);
-            let mask =
-                Mask::from_fn(256, 192, |x, y| squared(x, 128) + squared(y, 90) < radius * radius);
+            let mask = Mask::from_fn(256, 192, |x, y| {
+                squared(x, 128) + squared(y, 90) < radius * radius
+            });
             let steps = |image: &RgbImage| total_variation(image, Region::Hole(&mask)).unwrap();
             let methods: [&dyn Inpainter; 2] = [&method, &PatchMatch::default()];
             for (i, method) in methods.into_iter().enumerate() {
