@@ -21,6 +21,13 @@ SIDE = 32
 # Channels are so many times those of the tests' files, and blocks are repeated so often.
 FACTOR = 1
 BLOCKS = 1
+# The same of the real networks, about: their widths, and as much work in the middle part.
+REAL = {
+    "lama": (16, 9), "lama-generator": (16, 9), "lama-dft": (16, 9), "aotgan": (8, 8), "migan": (8, 16),
+    "migan-pipeline": (8, 16), "deepfill": (6, 8), "hifill": (8, 1),
+}  # fmt: skip
+# Attention sees no more cells a side than this, as that of the real networks.
+CELLS = 32
 
 
 class FourierUnit(nn.Module):
@@ -178,6 +185,13 @@ class DeepFill(nn.Module):
         return F.interpolate(x, scale_factor=2, mode="nearest")
 
     def attend(self, x, mask):
+        step = max(1, SIDE // 2 // CELLS)
+        if step > 1:
+            coarse = self.attend_cells(F.avg_pool2d(x, step), F.max_pool2d(mask, step))
+            return F.interpolate(coarse, scale_factor=step, mode="nearest")
+        return self.attend_cells(x, mask)
+
+    def attend_cells(self, x, mask):
         small = F.interpolate(mask, scale_factor=0.5, mode="nearest")
         _, channels, height, width = x.shape
         patches = F.unfold(x, 3, padding=1)[0].T
@@ -211,7 +225,7 @@ class HiFill(nn.Module):
         hole = mask.permute(0, 3, 1, 2)
         x, gate = self.encode(torch.cat([real * (1 - hole), hole], 1)).chunk(2, 1)
         x = F.elu(x) * torch.sigmoid(gate)
-        flat = F.avg_pool2d(x, 2).flatten(2)
+        flat = F.avg_pool2d(x, max(2, SIDE // 2 // CELLS)).flatten(2)
         attention = F.softmax(flat.transpose(1, 2) @ flat, -1)
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         made = (self.decode(x).clamp(-1, 1) + 1) * 127.5
@@ -219,22 +233,22 @@ class HiFill(nn.Module):
 
 
 def cases(image, mask):
-    """Name, network, inputs as the project makes them, names of the outputs, the picture's one."""
+    """Name, how the network is made, inputs as the project makes them, names of the outputs, the picture's one."""
     rgb = (image.transpose(2, 0, 1)[None] / 255).astype(np.float32)
     hole = mask[None, None].astype(np.float32)
     signed = rgb * 2 - 1
     ones = np.ones_like(hole)
     wide = (image[None, :, :, ::-1]).astype(np.float32)
     masked = np.concatenate([signed * (1 - hole), ones, ones * hole], 1)
-    yield "lama", Lama(), {"image": rgb, "mask": hole}, ["output"], 0
-    yield "lama-generator", Lama(whole=False), {"input": np.concatenate([rgb * (1 - hole), hole], 1)}, ["output"], 0
-    yield "lama-dft", Lama(has_matrices=False), {"image": rgb, "mask": hole}, ["output"], 0
-    yield "aotgan", AotGan(), {"image": signed * (1 - hole) + hole, "mask": hole}, ["painted"], 0
-    yield "migan", MiGan(), {"input": np.concatenate([0.5 - hole, signed * (1 - hole)], 1)}, ["output"], 0
+    yield "lama", Lama, {"image": rgb, "mask": hole}, ["output"], 0
+    yield "lama-generator", lambda: Lama(whole=False), {"input": np.concatenate([rgb * (1 - hole), hole], 1)}, ["output"], 0
+    yield "lama-dft", lambda: Lama(has_matrices=False), {"image": rgb, "mask": hole}, ["output"], 0
+    yield "aotgan", AotGan, {"image": signed * (1 - hole) + hole, "mask": hole}, ["painted"], 0
+    yield "migan", MiGan, {"input": np.concatenate([0.5 - hole, signed * (1 - hole)], 1)}, ["output"], 0
     bytes = {"image": image.transpose(2, 0, 1)[None], "mask": 255 * (1 - mask)[None, None]}
-    yield "migan-pipeline", MiGanPipeline(), bytes, ["result"], 0
-    yield "deepfill", DeepFill(), {"x": masked, "mask": hole}, ["stage1", "stage2"], 1
-    yield "hifill", HiFill(), {"img": wide, "mask": hole.transpose(0, 2, 3, 1)}, ["inpainted", "attention", "mask_processed"], 0
+    yield "migan-pipeline", MiGanPipeline, bytes, ["result"], 0
+    yield "deepfill", DeepFill, {"x": masked, "mask": hole}, ["stage1", "stage2"], 1
+    yield "hifill", HiFill, {"img": wide, "mask": hole.transpose(0, 2, 3, 1)}, ["inpainted", "attention", "mask_processed"], 0
 
 
 class MiGanPipeline(nn.Module):
@@ -257,12 +271,36 @@ class MiGanPipeline(nn.Module):
         return ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+def store(network, path, name, inputs, outputs):
+    """Exports a network."""
+    tensors = tuple(torch.from_numpy(np.ascontiguousarray(value)) for value in inputs.values())
+    free = {2: "height", 3: "width"}
+    axes = {key: free for key in [*inputs, *outputs]} if name == "migan-pipeline" else None
+    # The older exporter knows no Fourier transforms.
+    how = {"dynamo": True, "external_data": False} if name == "lama-dft" else {"dynamo": False, "dynamic_axes": axes}
+    torch.onnx.export(
+        network, tensors, path, input_names=list(inputs), output_names=outputs,
+        opset_version=18 if name == "lama-dft" else 17, **how,
+    )  # fmt: skip
+    model = onnx.load(path)
+    for node in model.graph.node:
+        # Where in the source it comes from, which is longer than the node.
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
+        value.ClearField("metadata_props")
+    model.ClearField("metadata_props")
+    onnx.save(model, path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--side", type=int, default=SIDE, help="multiple of 8; the tests' files have 32")
     parser.add_argument("--factor", type=int, default=FACTOR, help="times the channels of the tests' files")
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="of every network's middle part")
+    parser.add_argument("--real", action="store_true", help="instead: about the sizes of the real networks")
+    parser.add_argument("--time", action="store_true", help="only time what is there already")
     parser.add_argument("--only", nargs="+", help="some of the networks, by name")
     parser.add_argument("--threads", type=int, default=1, help="of ONNX Runtime")
     args = parser.parse_args()
@@ -280,26 +318,11 @@ def main():
     for name, network, inputs, outputs, picture in cases(image, mask):
         if args.only and name not in args.only:
             continue
-        network.eval()
+        if args.real:
+            globals().update(zip(["FACTOR", "BLOCKS"], REAL[name]))
         path = args.out / f"{name}.onnx"
-        tensors = tuple(torch.from_numpy(np.ascontiguousarray(value)) for value in inputs.values())
-        free = {2: "height", 3: "width"}
-        axes = {key: free for key in [*inputs, *outputs]} if name == "migan-pipeline" else None
-        # The older exporter knows no Fourier transforms.
-        how = {"dynamo": True, "external_data": False} if name == "lama-dft" else {"dynamo": False, "dynamic_axes": axes}
-        torch.onnx.export(
-            network, tensors, path, input_names=list(inputs), output_names=outputs,
-            opset_version=18 if name == "lama-dft" else 17, **how,
-        )  # fmt: skip
-        model = onnx.load(path)
-        for node in model.graph.node:
-            # Where in the source it comes from, which is longer than the node.
-            node.ClearField("metadata_props")
-            node.ClearField("doc_string")
-        for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
-            value.ClearField("metadata_props")
-        model.ClearField("metadata_props")
-        onnx.save(model, path)
+        if not args.time:
+            store(network().eval(), path, name, inputs, outputs)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = args.threads
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -91,6 +91,14 @@ fn a_folder_of_pictures_becomes_weights() {
     folder.succeeds(&format!("{mix} --share 0.3"));
     folder.succeeds(&format!("{run} mixed.safetensors"));
     folder.fails(&format!("{mix} --share 1.3"), 2, &["from 0 to 1"]);
+    if cfg!(feature = "onnx") {
+        folder.succeeds(&format!("export --onnx {checkpoint} -o networks"));
+        assert!(folder.path("networks/coarse.onnx").exists());
+        folder.succeeds("export --onnx full.safetensors --size 61x40 -o networks");
+        let run = "export --onnx full.safetensors -o full.safetensors";
+        folder.fails(run, 2, &["full.safetensors is a file"]);
+        folder.fails("export --onnx --size 61 -o new", 2, &["512x384"]);
+    }
     folder.fails(
         &format!("export {checkpoint} -o mixed.safetensors --mix photo.png"),
         1,

@@ -12,6 +12,8 @@ mod config_error;
 mod inputs;
 pub mod layers;
 pub mod model;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod patch_synthesis;
 pub mod patches;
 pub mod perceptual;

@@ -10,7 +10,7 @@ use tmad_ops::box_means;
 
 /// Side in pixels of the boxes whose means are the structure of a copy: four of the pixels that a
 /// network sees that works on a picture halved `num_halvings` times.
-const fn structure_px(num_halvings: usize) -> usize {
+pub(crate) const fn structure_px(num_halvings: usize) -> usize {
     (4 << num_halvings) + 1
 }
 

@@ -313,6 +313,17 @@ pub fn parameter_counts<M: Module>(module: &M) -> Vec<(String, usize)> {
     counts
 }
 
+/// Shapes and values of a module's parameters, by name.
+#[cfg(feature = "onnx")]
+pub(crate) fn named_values<M: Module>(module: &M) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    let mut collector = Collector::default();
+    module.visit(&mut collector);
+    let tensors = collector.tensors.into_iter();
+    tensors
+        .map(|(name, shape, values)| (name, (shape, values)))
+        .collect()
+}
+
 #[derive(Default)]
 struct Collector {
     path: Vec<String>,
