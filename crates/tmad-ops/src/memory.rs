@@ -181,6 +181,7 @@ struct Runs {
 }
 
 impl Runs {
+    #[cfg(any(target_os = "linux", test))]
     fn new(len: usize) -> Self {
         let mut runs = [(0, 0); MAX_RUNS];
         runs[0] = (0, len);

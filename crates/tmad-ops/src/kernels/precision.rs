@@ -1,5 +1,6 @@
 //! How exactly convolutions multiply.
 
+#[cfg(target_arch = "x86_64")]
 use super::simd::Level;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -14,6 +14,8 @@ pub(super) mod bf16;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -101,6 +103,8 @@ pub enum Level {
     Scalar,
     /// 128-bit vectors of aarch64.
     Neon,
+    /// 128-bit vectors of WebAssembly.
+    Simd128,
     /// 256-bit vectors and fused multiply-add.
     Avx2,
     /// 512-bit vectors.
@@ -113,13 +117,20 @@ thread_local! {
 
 impl Level {
     /// Every level, the slowest first.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Neon, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 5] = [
+        Self::Scalar,
+        Self::Neon,
+        Self::Simd128,
+        Self::Avx2,
+        Self::Avx512,
+    ];
 
     /// The name that `TMAD_SIMD` takes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
             Self::Neon => "neon",
+            Self::Simd128 => "simd128",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
@@ -130,6 +141,7 @@ impl Level {
         match self {
             Self::Scalar => true,
             Self::Neon => cfg!(target_arch = "aarch64"),
+            Self::Simd128 => cfg!(all(target_arch = "wasm32", target_feature = "simd128")),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
@@ -194,7 +206,7 @@ impl Level {
     /// Elements of one vector.
     pub(crate) fn lanes(self) -> usize {
         match self {
-            Self::Scalar | Self::Neon => 4,
+            Self::Scalar | Self::Neon | Self::Simd128 => 4,
             Self::Avx2 => 8,
             Self::Avx512 => 16,
         }
@@ -215,6 +227,8 @@ impl Level {
                 Self::Avx2 => avx2::run(kernel),
                 #[cfg(target_arch = "aarch64")]
                 Self::Neon => neon::run(kernel),
+                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+                Self::Simd128 => simd128::run(kernel),
                 _ => kernel.run::<portable::F32x4, 4>(),
             }
         }
