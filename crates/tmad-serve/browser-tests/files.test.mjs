@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
-  chooseMethod, DESK, downloaded, drag, openPage, openPicture, placing, remove, startBrowser, startService,
+  chooseMethod, DESK, downloaded, drag, ofTheService, openPage, openPicture, placing, remove, startBrowser, startService,
 } from "./harness.mjs";
 import { decodePng, encodePng, wall } from "./pictures.mjs";
 
@@ -227,7 +227,7 @@ test("the example is drawn and filled", async () => {
   await close();
 });
 
-test("a token is asked for, refused and accepted", async () => {
+test("a token is asked for, refused and accepted", ofTheService, async () => {
   const secret = "token-of-these-tests-0123456789";
   const guarded = await startService("--token", secret);
   try {

@@ -1,13 +1,15 @@
 // Starts the service and the browser, and lets no test pass that logged an error or asked another
-// host for anything.
+// host for anything. With SITE=DIR the page is the one of tools/site in that folder, which a bare
+// static file server serves.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -22,6 +24,11 @@ const FLAGS = [
   "--disable-sync",
 ];
 const START_MS = 60_000;
+const SITE = process.env.SITE;
+/** For tests of what only a service has. */
+export const ofTheService = { skip: SITE && "the site has no service" };
+/** For tests of what only the site can do. */
+export const ofTheSite = { skip: !SITE && "SITE names no site" };
 /** A run of the networks in an unoptimised build on a busy machine. */
 export const RUN_MS = 180_000;
 
@@ -45,29 +52,42 @@ async function freePort() {
   return port;
 }
 
-/** Runs `tmad serve` with further arguments until `stop` is called. */
+/** Runs `tmad` once. */
+export async function runTmad(...args) {
+  await promisify(execFile)(binary(), args);
+}
+
+/**
+ * Runs `tmad serve` with further arguments until `stop` is called; or with SITE Python's file
+ * server, whose `log` has a line per request.
+ */
 export async function startService(...args) {
-  const address = `127.0.0.1:${await freePort()}`;
-  const child = spawn(binary(), ["serve", "--addr", address, ...args], { stdio: ["ignore", "inherit", "pipe"] });
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const [program, all, probe] = SITE
+    ? ["python3", ["-m", "http.server", "--bind", "127.0.0.1", "--directory", SITE, `${port}`], ""]
+    : [binary(), ["serve", "--addr", address, ...args], "ready"];
+  const child = spawn(program, all, { stdio: ["ignore", "inherit", "pipe"] });
   let log = "";
   child.stderr.on("data", (data) => (log += data));
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const url = `http://${address}/`;
   const deadline = Date.now() + START_MS;
-  while (!(await fetch(`${url}ready`).then((answer) => answer.ok, () => false))) {
-    assert.equal(child.exitCode, null, `tmad serve ended:\n${log}`);
-    assert.ok(Date.now() < deadline, `tmad serve did not get ready:\n${log}`);
+  while (!(await fetch(url + probe).then((answer) => answer.ok, () => false))) {
+    assert.equal(child.exitCode, null, `${program} ended:\n${log}`);
+    assert.ok(Date.now() < deadline, `${program} did not get ready:\n${log}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const stop = async () => {
     child.kill("SIGTERM");
     await ended;
   };
-  return { url, stop };
+  return { url, stop, log: () => log };
 }
 
 /** Whether the method that is chosen at first can say where its texture came from. */
 export async function explains(url) {
+  if (SITE) return true;
   const { models } = await (await fetch(`${url}v1/models`)).json();
   return models.find((model) => model.default).supports.includes("explain");
 }
@@ -96,7 +116,7 @@ export async function openPage(browser, url, options = DESK, { expectErrors = fa
     if (!address.startsWith(url) && !/^(blob|data):/.test(address)) problems.push(`another host: ${address}`);
   });
   await page.goto(url + path);
-  await page.waitForSelector(".method, dialog[open]", { state: "attached" });
+  await page.waitForSelector(".method, dialog[open]", { state: "attached", timeout: START_MS });
   return {
     page,
     close: async () => {

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { DESK, RUN_MS, startBrowser, startService } from "./harness.mjs";
+import { DESK, ofTheService, RUN_MS, startBrowser, startService } from "./harness.mjs";
 import { compare, decodePng, encodePng, wall } from "./pictures.mjs";
 
 const WHEEL = "iopaint==1.6.0";
@@ -53,7 +53,7 @@ async function servePage(folder, service, filled) {
   return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
 }
 
-test("IOPaint's page removes something", async (context) => {
+test("IOPaint's page removes something", ofTheService, async (context) => {
   const folder = await mkdtemp(join(tmpdir(), "iopaint-"));
   context.after(() => rm(folder, { recursive: true }));
   const web = await fetchPage(folder);

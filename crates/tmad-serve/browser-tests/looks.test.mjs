@@ -10,7 +10,8 @@ import { encodePng, wall } from "./pictures.mjs";
 
 const [WIDTH, HEIGHT] = [320, 240];
 const PICTURE = encodePng(WIDTH, HEIGHT, wall(WIDTH, HEIGHT));
-const WEB = new URL("../web/", import.meta.url);
+/** The page, and what takes the service's place in the site. */
+const FOLDERS = [new URL("../web/", import.meta.url), new URL("../../tmad-web/site/", import.meta.url)];
 
 let service;
 let browser;
@@ -85,9 +86,10 @@ test("the theme is switched and kept", async () => {
 
 test("every text has a German translation, and no translation is left over", async () => {
   const keys = new Set();
-  for (const file of await readdir(WEB)) {
-    const source = await readFile(new URL(file, WEB), "utf8");
-    if (file.endsWith(".js") && file !== "de.js") {
+  const listed = await Promise.all(FOLDERS.map(async (folder) => (await readdir(folder)).map((name) => new URL(name, folder))));
+  for (const file of listed.flat().map(String)) {
+    const source = await readFile(new URL(file), "utf8");
+    if (file.endsWith(".js") && !file.endsWith("/de.js")) {
       for (const [, key] of source.matchAll(/\bt\(\s*"((?:[^"\\]|\\.)*)"/g)) keys.add(key);
       for (const [, yes, no] of source.matchAll(/\bt\([^"()]*\? "([^"]*)" : "([^"]*)"/g)) keys.add(yes).add(no);
     } else if (file.endsWith(".html")) {
@@ -95,7 +97,7 @@ test("every text has a German translation, and no translation is left over", asy
       for (const [, key] of source.matchAll(/\s(?:aria-label|title|placeholder)="([^"]*)"/g)) keys.add(key);
     }
   }
-  const { german } = await import(new URL("de.js", WEB));
+  const { german } = await import(new URL("de.js", FOLDERS[0]));
   assert.ok(keys.size > 100);
   assert.deepEqual([...keys].sort(), Object.keys(german).sort());
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
-  chooseMethod, DESK, downloaded, drag, explains, openPage, openPicture, placing, remove, RUN_MS,
+  chooseMethod, DESK, downloaded, drag, explains, ofTheService, openPage, openPicture, placing, remove, RUN_MS,
   startBrowser, startService,
 } from "./harness.mjs";
 import { compare, decodePng, encodePng, wall } from "./pictures.mjs";
@@ -251,7 +251,7 @@ test("what cannot be done is said, and does not stop the work", async () => {
   await close();
 });
 
-test("a service that does not answer is named, and may answer again", async () => {
+test("a service that does not answer is named, and may answer again", ofTheService, async () => {
   const { page, close } = await openPage(browser, service.url, DESK, { expectErrors: true });
   await openPicture(page, "wall.png", PICTURE);
   const at = await placing(page, WIDTH, HEIGHT);
@@ -264,7 +264,7 @@ test("a service that does not answer is named, and may answer again", async () =
   await close().catch((error) => assert.match(error.message, /ERR_FAILED/));
 });
 
-test("a full queue is waited for, and cancelling ends the wait", async () => {
+test("a full queue is waited for, and cancelling ends the wait", ofTheService, async () => {
   const { page, close } = await openPage(browser, service.url, DESK, { expectErrors: true });
   await openPicture(page, "wall.png", PICTURE);
   const at = await placing(page, WIDTH, HEIGHT);
@@ -290,7 +290,7 @@ test("a full queue is waited for, and cancelling ends the wait", async () => {
   await close();
 });
 
-test("cancelling reaches the service", async () => {
+test("cancelling reaches the service", ofTheService, async () => {
   const { page, close } = await openPage(browser, service.url, DESK, { expectErrors: true });
   const large = [1600, 1200];
   await openPicture(page, "large.png", encodePng(...large, wall(...large)));

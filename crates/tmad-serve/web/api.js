@@ -1,4 +1,8 @@
-/** The seam between the page and what does the work, which is behind it: `backend.js`. */
+/**
+ * The seam between the page and what does the work: one interface with two back ends. `tmad serve`
+ * has the service's in `backend.js`; the site that needs no server has one of its own in that place,
+ * which runs the pipeline in a worker.
+ */
 
 /** @typedef {"tmad" | "coarse" | "patchmatch" | string} Method */
 /** @typedef {{method: Method, seed: number, grow_px: number, format?: string}} Options */

@@ -126,6 +126,10 @@ export const german = {
   "Try the example": "Beispiel ausprobieren",
   "You can also drop a picture here, or paste one. It goes to this service only, and nothing is stored.":
     "Sie können ein Bild auch hierher ziehen oder einfügen. Es geht nur an diesen Dienst, und nichts wird gespeichert.",
+  "You can also drop a picture here, or paste one. It does not leave this device: the work is done in your browser, without a network, too.":
+    "Sie können ein Bild auch hierher ziehen oder einfügen. Es verlässt dieses Gerät nicht: Ihr Browser macht die Arbeit, auch ohne Netz.",
+  "This browser could not do it": "Dieser Browser hat es nicht geschafft",
+  "This cannot be filled": "Das lässt sich nicht füllen",
   Move: "Bewegen",
   "The arrow keys move the cursor, Shift makes larger steps. Hold the space bar to paint with the chosen tool. Enter removes what is marked.":
     "Die Pfeiltasten bewegen die Schreibmarke, mit Umschalt in größeren Schritten. Halten Sie die Leertaste, um mit dem gewählten Werkzeug zu malen. Die Eingabetaste entfernt das Markierte.",
