@@ -56,7 +56,7 @@ pub fn export(
         }
         OnnxFile {
             name,
-            bytes: builder.graph.to_bytes(&metadata),
+            bytes: builder.graph.into_bytes(&metadata),
         }
     };
     let mut files = vec![

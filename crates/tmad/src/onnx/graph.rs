@@ -168,7 +168,7 @@ impl Graph {
     }
 
     /// The file.
-    pub fn to_bytes(self, metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    pub fn into_bytes(self, metadata: &BTreeMap<String, String>) -> Vec<u8> {
         let entry = |(key, value): (&String, &String)| StringStringEntryProto {
             key: Some(key.clone()),
             value: Some(value.clone()),
