@@ -16,6 +16,10 @@ use tmad_ops::{
 /// lose a few bits more. Relative to the largest value.
 const TOLERANCE: f64 = 2e-5;
 
+/// Least distance from 0 of a sample whose slope under a leaky ReLU both sides must agree on;
+/// sums of the sizes drawn here differ by less.
+const BEND: f32 = 2e-5;
+
 /// Numbers in [-1, 1) without a pattern.
 fn random(len: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -192,11 +196,11 @@ proptest! {
         let fused: fn(_, _, _, _, _) -> _ = |x, weight, bias, residual, options| {
             conv2d_fused(x, weight, bias, residual, options, None)
         };
-        compare(
-            run_conv2d(&case, fused),
-            run_conv2d(&case, composed::conv2d_fused),
-            &case.tracked,
-        );
+        let expected = run_conv2d(&case, composed::conv2d_fused);
+        // Where the leaky ReLU bends, rounding decides which of its two slopes a sample gets.
+        let is_clear = |y: &f32| y.abs() > BEND;
+        prop_assume!(case.options.negative_slope.is_none() || expected.0.iter().all(is_clear));
+        compare(run_conv2d(&case, fused), expected, &case.tracked);
     }
 
     #[test]
