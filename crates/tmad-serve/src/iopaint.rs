@@ -23,13 +23,12 @@ use axum::routing::{get, post};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use inpaint_core::image::{ImageFormat, Rgba, RgbaImage};
+use inpaint_core::image::{Rgba, RgbaImage};
 use inpaint_photo::MaskOptions;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -341,8 +340,10 @@ impl AdjustMask {
             MaskOperation::Shrink => mask.inverted().dilated(self.radius_px).inverted(),
             MaskOperation::Reverse => mask.inverted(),
         };
-        let decode = start.elapsed();
-        let start = Instant::now();
+        let timing = Timing {
+            decode: start.elapsed(),
+            ..Timing::default()
+        };
         let colour = |x, y| {
             if mask.is_hole(x, y) {
                 BRUSH
@@ -350,21 +351,9 @@ impl AdjustMask {
                 Rgba([0; 4])
             }
         };
-        let mut png = Cursor::new(Vec::new());
-        RgbaImage::from_fn(mask.width(), mask.height(), colour)
-            .write_to(&mut png, ImageFormat::Png)
-            .map_err(|error| Problem::new(Code::Internal, error))?;
-        Ok(Answer {
-            content_type: "image/png",
-            body: png.into_inner(),
-            method: None,
-            warnings: Vec::new(),
-            seed: None,
-            timing: Timing {
-                decode,
-                encode: start.elapsed(),
-                ..Timing::default()
-            },
-        })
+        Answer::png(
+            RgbaImage::from_fn(mask.width(), mask.height(), colour),
+            timing,
+        )
     }
 }

@@ -5,11 +5,9 @@ use crate::form::{NO_IMAGE, fields, parse_object};
 use crate::problem::{Code, Problem};
 use crate::work::{self, Answer, Timing, photo_problem};
 use axum::body::Bytes;
-use inpaint_core::image::{GrayImage, ImageFormat, Luma};
 use inpaint_core::{Control, Rect, select_object};
 use inpaint_photo::MaskOptions;
 use serde::Deserialize;
-use std::io::Cursor;
 use std::time::Instant;
 
 /// A request for the whole of a thing.
@@ -66,24 +64,11 @@ impl Select {
         let start = Instant::now();
         let selected = select_object(&photo.to_rgb(), &marks, self.bounds, control)
             .map_err(work::method_problem)?;
-        let inpaint = start.elapsed();
-        let start = Instant::now();
-        let shade = |x, y| Luma([255 * u8::from(selected.is_hole(x, y))]);
-        let mut png = Cursor::new(Vec::new());
-        GrayImage::from_fn(selected.width(), selected.height(), shade)
-            .write_to(&mut png, ImageFormat::Png)
-            .map_err(|error| Problem::new(Code::Internal, error))?;
-        Ok(Answer {
-            content_type: "image/png",
-            body: png.into_inner(),
-            method: None,
-            warnings: Vec::new(),
-            seed: None,
-            timing: Timing {
-                decode,
-                inpaint,
-                encode: start.elapsed(),
-            },
-        })
+        let timing = Timing {
+            decode,
+            inpaint: start.elapsed(),
+            ..Timing::default()
+        };
+        Answer::png(selected.to_gray(), timing)
     }
 }

@@ -6,7 +6,7 @@ use crate::models::Operation;
 use crate::problem::{Code, Problem};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use inpaint_core::image::ImageError;
+use inpaint_core::image::{DynamicImage, ImageError};
 use inpaint_core::{Control, Explanation, InpaintError, Mask, OriginKind, RgbImage, Square};
 use inpaint_photo::{
     EncodeOptions, Hole, ImageFormat, Limits as PhotoLimits, MaskOptions, Photo, PhotoError,
@@ -26,6 +26,32 @@ pub(crate) struct Answer {
     /// For clients that are told which seed was used.
     pub(crate) seed: Option<u64>,
     pub(crate) timing: Timing,
+}
+
+impl Answer {
+    /// A picture that no method made, as PNG; `timing` lacks only the time of encoding.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be encoded.
+    pub(crate) fn png(
+        picture: impl Into<DynamicImage>,
+        mut timing: Timing,
+    ) -> Result<Self, Problem> {
+        let start = Instant::now();
+        let mut png = Cursor::new(Vec::new());
+        (picture.into().write_to(&mut png, ImageFormat::Png))
+            .map_err(|error| Problem::new(Code::Internal, error))?;
+        timing.encode = start.elapsed();
+        Ok(Self {
+            content_type: "image/png",
+            body: png.into_inner(),
+            method: None,
+            warnings: Vec::new(),
+            seed: None,
+            timing,
+        })
+    }
 }
 
 /// How long each step took.

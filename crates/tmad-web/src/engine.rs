@@ -1,6 +1,5 @@
 //! From picture files and options to results, whoever asks.
 
-use inpaint_core::image::{GrayImage, Luma};
 use inpaint_core::patchmatch::PatchMatch;
 use inpaint_core::{
     Control, ExplainedPatch, InpaintError, Inpainter, Mask, Rect, Square, TextureMethod,
@@ -180,9 +179,8 @@ impl Engine {
             _ => None,
         };
         let selected = select_object(&photo.to_rgb(), hole.mask(), bounds, control)?;
-        let shade = |x, y| Luma([255 * u8::from(selected.is_hole(x, y))]);
         let mut png = Cursor::new(Vec::new());
-        GrayImage::from_fn(selected.width(), selected.height(), shade)
+        (selected.to_gray())
             .write_to(&mut png, ImageFormat::Png)
             .map_err(|error| EngineError::Encode(error.to_string()))?;
         Ok(png.into_inner())
@@ -250,7 +248,7 @@ fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{Rgb, RgbImage};
+    use image::{GrayImage, Luma, Rgb, RgbImage};
 
     fn png(picture: impl Into<image::DynamicImage>) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());

@@ -63,14 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .as_ref()
             .ok_or("the built-in weights are not in register")?;
         let ((completed, chosen), ms) = timed(|| network.forward(sources.clone()));
-        let inputs = [
-            ("ranked", &sources.ranked),
-            ("voted", &sources.voted),
-            ("retrieved", &sources.retrieved),
-            ("guess", &sources.guess),
-            ("mask", &sources.mask),
-            ("doubt", &sources.doubt),
-        ];
+        let inputs = sources.planes();
         let outputs = [
             ("completed", tensor_values(completed)),
             ("source", tensor_values(chosen.float())),

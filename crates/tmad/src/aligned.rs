@@ -80,6 +80,20 @@ pub struct Sources {
     pub doubt: Tensor<4>,
 }
 
+impl Sources {
+    /// Names and values in the order in which the network sees them.
+    pub fn planes(&self) -> [(&'static str, &Tensor<4>); 6] {
+        [
+            ("ranked", &self.ranked),
+            ("voted", &self.voted),
+            ("retrieved", &self.retrieved),
+            ("guess", &self.guess),
+            ("mask", &self.mask),
+            ("doubt", &self.doubt),
+        ]
+    }
+}
+
 /// An encoder and decoder with skip connections whose output is a choice and a repair.
 #[derive(Module, Debug)]
 pub struct AlignedSynthesis {
@@ -166,25 +180,18 @@ impl AlignedSynthesis {
     /// exactly pass untouched. Any size: the sides are padded to a multiple of the network's stride
     /// by repeating the border, and cropped afterwards.
     pub fn forward(&self, sources: Sources) -> (Tensor<4>, Tensor<4, Int>) {
+        let seen = sources.planes().map(|(_, planes)| planes.clone());
+        let seen = Tensor::cat(seen.into(), 1);
         let Sources {
             ranked,
             voted,
             retrieved,
             guess,
-            mask,
             doubt,
+            ..
         } = sources;
         let [batch, _, height, width] = guess.dims();
         let copy = ranked.clone().narrow(1, 0, 3);
-        let seen = vec![
-            ranked.clone(),
-            voted.clone(),
-            retrieved.clone(),
-            guess.clone(),
-            mask,
-            doubt.clone(),
-        ];
-        let seen = Tensor::cat(seen, 1);
         let choices = vec![ranked, voted, retrieved, recoloured(copy.clone(), guess)];
         let choices = Tensor::cat(choices, 1);
         let num_sources = choices.dims()[1] / 3;

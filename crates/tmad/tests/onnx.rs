@@ -183,14 +183,7 @@ fn synthesis_in_register_chooses_the_same() {
             mask: plane(1),
             doubt: plane(1),
         };
-        let inputs = [
-            ("ranked", &sources.ranked),
-            ("voted", &sources.voted),
-            ("retrieved", &sources.retrieved),
-            ("guess", &sources.guess),
-            ("mask", &sources.mask),
-            ("doubt", &sources.doubt),
-        ];
+        let inputs = sources.planes();
         let size = is_fixed.then_some([width, height]);
         let [found, source] = run(&model, size, "synthesis", &inputs, ["completed", "source"]);
         let (completed, chosen) = model.aligned.as_ref().unwrap().forward(sources.clone());

@@ -26,12 +26,13 @@ fn disc(x: f64, y: f64, radius: f64) -> impl Fn(u32, u32) -> bool {
     move |px, py| (f64::from(px) - x).hypot(f64::from(py) - y) <= radius
 }
 
-/// Shared area over joint area.
-fn overlap(a: &Mask, b: &Mask) -> f64 {
+/// The shared area is more than `least` of the joint area.
+fn assert_overlap(a: &Mask, b: &Mask, least: f64) {
     let pairs = || a.as_bytes().iter().zip(b.as_bytes());
     let both = pairs().filter(|&(a, b)| a & b == 1).count();
     let any = pairs().filter(|&(a, b)| a | b == 1).count();
-    both as f64 / any as f64
+    let overlap = both as f64 / any as f64;
+    assert!(overlap > least, "{overlap}");
 }
 
 fn select(image: &RgbImage, marks: &Mask, bounds: Rect) -> Mask {
@@ -61,13 +62,9 @@ fn a_scribble_grows_to_the_border_of_the_thing() {
         height: 120,
     };
     let found = select(&image, &scribble, bounds);
-    assert!(
-        overlap(&found, &truth) > 0.97,
-        "{}",
-        overlap(&found, &truth)
-    );
+    assert_overlap(&found, &truth, 0.97);
     let unbounded = select_object(&image, &scribble, None, &Control::default()).unwrap();
-    assert!(overlap(&unbounded, &truth) > 0.97);
+    assert_overlap(&unbounded, &truth, 0.97);
 }
 
 #[test]
@@ -77,11 +74,7 @@ fn a_small_mark_finds_both_shades_and_not_the_twin_elsewhere() {
     let truth = Mask::from_fn(SIZE.0, SIZE.1, left);
     let mark = Mask::from_fn(SIZE.0, SIZE.1, disc(70.0, 90.0, 8.0));
     let found = select(&image, &mark, EVERYTHING);
-    assert!(
-        overlap(&found, &truth) > 0.95,
-        "{}",
-        overlap(&found, &truth)
-    );
+    assert_overlap(&found, &truth, 0.95);
 }
 
 #[test]
@@ -100,11 +93,7 @@ fn what_the_picture_cuts_off_and_what_the_thing_surrounds_belong_to_it() {
         height: 90,
     };
     let found = select(&image, &mark, bounds);
-    assert!(
-        overlap(&found, &truth) > 0.95,
-        "{}",
-        overlap(&found, &truth)
-    );
+    assert_overlap(&found, &truth, 0.95);
     assert!(found.is_hole(30, 150));
 }
 
@@ -118,11 +107,7 @@ fn what_joins_a_thing_in_the_same_colours_does_not_lead_away_from_it() {
         x.abs_diff(180) < 4 && y.abs_diff(90) < 44
     });
     let found = select(&image, &mark, EVERYTHING);
-    assert!(
-        overlap(&found, &truth) > 0.95,
-        "{}",
-        overlap(&found, &truth)
-    );
+    assert_overlap(&found, &truth, 0.95);
 }
 
 #[test]
@@ -179,11 +164,7 @@ fn large_pictures_are_decided_at_a_fraction_of_their_size() {
             height: 1400,
         },
     );
-    assert!(
-        overlap(&found, &truth) > 0.98,
-        "{}",
-        overlap(&found, &truth)
-    );
+    assert_overlap(&found, &truth, 0.98);
 }
 
 #[test]
