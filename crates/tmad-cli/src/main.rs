@@ -82,7 +82,7 @@ enum Command {
     Info(commands::info::InfoArgs),
     /// Time the networks, stage by stage
     Bench(commands::bench::BenchArgs),
-    /// Turn a checkpoint of a training run into weights for `tmad inpaint`
+    /// Turn a checkpoint into weights for `tmad inpaint`, or weights into ONNX files
     #[cfg(feature = "train")]
     Export(commands::export::ExportArgs),
     /// Print completions for a shell

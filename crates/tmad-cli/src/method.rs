@@ -19,9 +19,9 @@ use tmad::texture_memory::{Retrieval, Sampling};
 /// What fills the hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Method {
-    /// T-MAD: coarse network, texture memory, patch synthesis
+    /// T-MAD: coarse network, texture memory, patch synthesis, and texture copied from the picture
     Tmad,
-    /// T-MAD's coarse network alone: structure, before the texture memory adds texture
+    /// T-MAD's coarse network alone: structure without texture
     Coarse,
     /// Patches copied from the rest of the picture, without a network
     Patchmatch,
