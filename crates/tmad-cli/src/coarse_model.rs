@@ -1,46 +1,7 @@
 //! Another project's network in the coarse network's place.
 
-use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, TextureMethod};
-use std::sync::Arc;
-use tmad::pipeline::TMad;
-
 #[cfg(feature = "onnx")]
 pub use onnx::{WORKER, load, work};
-
-/// A network's structure with T-MAD's texture.
-pub struct WithTexture {
-    name: String,
-    coarse: Arc<dyn Inpainter>,
-    texture: Arc<TMad>,
-}
-
-impl WithTexture {
-    /// Both in one.
-    pub fn new(coarse: Arc<dyn Inpainter>, texture: Arc<TMad>) -> Self {
-        Self {
-            name: format!("{}+tmad", coarse.name()),
-            coarse,
-            texture,
-        }
-    }
-}
-
-impl Inpainter for WithTexture {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn inpaint(
-        &self,
-        image: &RgbImage,
-        mask: &Mask,
-        control: &Control,
-    ) -> Result<RgbImage, InpaintError> {
-        let guess = self.coarse.inpaint(image, mask, &control.part(0.0, 0.5))?;
-        self.texture
-            .refine(image, &guess, mask, &control.part(0.5, 0.5))
-    }
-}
 
 #[cfg(feature = "onnx")]
 mod onnx {
@@ -102,7 +63,10 @@ mod onnx {
 ///
 /// Always.
 #[cfg(not(feature = "onnx"))]
-pub fn load(path: &std::path::Path, _: Option<u16>) -> anyhow::Result<Box<dyn Inpainter>> {
+pub fn load(
+    path: &std::path::Path,
+    _: Option<u16>,
+) -> anyhow::Result<Box<dyn inpaint_core::Inpainter>> {
     anyhow::bail!(
         "{}: this build reads no ONNX files; build tmad-cli with its feature `onnx`",
         path.display()

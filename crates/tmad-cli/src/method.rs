@@ -1,6 +1,6 @@
 //! The choice of an inpainting method.
 
-use crate::coarse_model::{self, WithTexture};
+use crate::coarse_model;
 use crate::device::DeviceChoice;
 use crate::precision::PrecisionChoice;
 use crate::terminal::UsageError;
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::{fmt, fs};
+use tmad::WithTexture;
 use tmad::pipeline::TMad;
 use tmad::texture_memory::{Retrieval, Sampling};
 

@@ -17,9 +17,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow.fs
-import ray
 import ray.data
 import tmad
+
+#: Pictures that a worker is given at a time, and that are filled again if it is lost.
+BATCH = 4
 
 
 def open_folder(url: str) -> tuple[pyarrow.fs.FileSystem, str]:
@@ -30,44 +32,57 @@ def open_folder(url: str) -> tuple[pyarrow.fs.FileSystem, str]:
 
 
 class Filler:
-    """A worker: reads the mask, fills the photo, writes the result."""
+    """A worker: reads photo and mask, fills the hole, writes the result."""
 
-    def __init__(self, masks: str, results: str, threads: int) -> None:
+    def __init__(self, photos: str, masks: str, results: str, threads: int) -> None:
         self.inpainter = tmad.Inpainter()
-        self.masks, self.results, self.threads = open_folder(masks), open_folder(results), threads
+        self.photos, self.masks, self.results = map(open_folder, (photos, masks, results))
+        self.threads = threads
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        paths = [str(path) for path in batch["path"]]
-        errors = [self.fill(*photo) for photo in zip(paths, batch["bytes"], strict=True)]
-        return {"path": paths, "error": errors}
+        names = [str(name) for name in batch["name"]]
+        return {"name": names, "error": [self.fill(name) for name in names]}
 
-    def fill(self, path: str, photo: bytes) -> str:
+    def fill(self, name: str) -> str:
         """Fills one photo; returns what is wrong with it, so that the others go on."""
         try:
-            fs, folder = self.masks
-            with fs.open_input_file(f"{folder}/{PurePosixPath(path).stem}.png") as file:
-                mask = file.read()
+            photo = read(self.photos, name)
+            mask = read(self.masks, f"{PurePosixPath(name).stem}.png")
             filled = self.inpainter.inpaint_bytes(photo, mask, threads=self.threads)
             fs, folder = self.results
-            with fs.open_output_stream(f"{folder}/{PurePosixPath(path).name}") as file:
+            with fs.open_output_stream(f"{folder}/{name}") as file:
                 file.write(filled)
         except (OSError, ValueError) as error:
             return str(error)
         return ""
 
 
+def read(place: tuple[pyarrow.fs.FileSystem, str], name: str) -> bytes:
+    """A file's bytes."""
+    fs, folder = place
+    with fs.open_input_file(f"{folder}/{name}") as file:
+        return file.read()
+
+
 def fill_folder(photos: str, masks: str, results: str, workers: int, threads: int = 1) -> list[str]:
     """Fills all photos; returns a line for each that failed."""
     fs, folder = open_folder(results)
     fs.create_dir(folder, recursive=True)
-    rows = ray.data.read_binary_files(photos, include_paths=True).map_batches(
+    fs, folder = open_folder(photos)
+    files = fs.get_file_info(pyarrow.fs.FileSelector(folder))
+    names = sorted(file.base_name for file in files if file.is_file)
+    if not names:
+        return []
+    # Only names travel: reading by tasks of Ray's would need processors besides the workers'.
+    items = [{"name": name} for name in names]
+    rows = ray.data.from_items(items, override_num_blocks=-(-len(names) // BATCH)).map_batches(
         Filler,
-        fn_constructor_args=(masks, results, threads),
-        batch_size=4,
+        fn_constructor_args=(photos, masks, results, threads),
+        batch_size=None,
         num_cpus=threads,
         compute=ray.data.ActorPoolStrategy(size=workers),
     )
-    return [f"{row['path']}: {row['error']}" for row in rows.iter_rows() if row["error"]]
+    return [f"{row['name']}: {row['error']}" for row in rows.iter_rows() if row["error"]]
 
 
 if __name__ == "__main__":

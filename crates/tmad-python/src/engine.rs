@@ -1,6 +1,7 @@
 //! A method that is loaded once and used by many calls.
 
 use crate::arrays::{Samples, photo_to_array, to_mask};
+use crate::coarse_model::{CoarseModel, NetworkArgs};
 use crate::explained::Explained;
 use crate::failure::{inpaint_error, value_error};
 use crate::file::{self, EncodeArgs, HoleArgs, MaskInput};
@@ -14,7 +15,9 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
+use tmad::WithTexture;
 use tmad::pipeline::TMad;
+use tmad_ops::Precision;
 
 /// The method of an `Inpainter`.
 #[pyclass(frozen, module = "tmad._native")]
@@ -22,64 +25,102 @@ pub struct Engine {
     method: Arc<dyn Inpainter>,
     /// The same, if it is one that copies texture.
     texture: Option<Arc<dyn TextureMethod>>,
+    precision: Precision,
 }
 
 impl Engine {
     fn texture(&self) -> PyResult<Arc<dyn TextureMethod>> {
         self.texture.clone().ok_or_else(|| {
             value_error(format!(
-                "{} copies no texture; only the methods tmad and coarse can do this",
+                "{} cannot do this; only tmad and coarse with their own networks can",
                 self.method.name()
             ))
         })
+    }
+
+    /// Fills the hole of an array by `work`.
+    fn fill<'py>(
+        &self,
+        py: Python<'py>,
+        image: &Samples<'py>,
+        mask: &PyReadonlyArray2<'py, bool>,
+        hole: HoleArgs,
+        call: &Call<'py>,
+        work: impl FnOnce(&mut Photo, &Hole, &Control) -> Result<(), InpaintError> + Send + 'static,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (mut photo, mask) = (image.to_photo()?, to_mask(mask)?);
+        let photo = call.run_in(py, self.precision, move |control| {
+            let hole = hole.options().hole(mask);
+            if !hole.mask().is_empty() {
+                work(&mut photo, &hole, control).map_err(inpaint_error)?;
+            }
+            Ok(photo)
+        })?;
+        photo_to_array(py, photo, image.shape())
     }
 }
 
 #[pymethods]
 impl Engine {
-    /// Loads a method: `weights` are the bytes of a safetensors file, the built-in ones if None.
+    /// Loads a method: `weights` are the bytes of a safetensors file, the built-in ones if None;
+    /// `network` takes the coarse network's place.
     #[new]
     fn new(
         py: Python<'_>,
         method: &str,
         weights: Option<PyBackedBytes>,
         radius_px: u32,
+        network: Option<NetworkArgs>,
+        precision: &str,
         call: Call<'_>,
     ) -> PyResult<Self> {
-        let is_network = match method {
-            "tmad" | "coarse" => true,
-            "patchmatch" | "telea" => false,
+        let precision = precision_by_name(precision)?;
+        let without_texture = move |method| Self {
+            method,
+            texture: None,
+            precision,
+        };
+        let is_coarse = match method {
+            "tmad" => false,
+            "coarse" => true,
+            "patchmatch" | "telea" if network.is_some() => {
+                return Err(value_error(format!(
+                    "{method} has no coarse network; coarse_model goes with tmad and coarse only"
+                )));
+            }
+            "patchmatch" => return Ok(without_texture(Arc::new(PatchMatch::default()))),
+            "telea" => return Ok(without_texture(Arc::new(Telea { radius_px }))),
             _ => {
                 return Err(value_error(format!(
                     "method is '{method}'; there are 'tmad', 'coarse', 'patchmatch' and 'telea'"
                 )));
             }
         };
-        if !is_network {
-            let method: Arc<dyn Inpainter> = match method {
-                "telea" => Arc::new(Telea { radius_px }),
-                _ => Arc::new(PatchMatch::default()),
+        call.run(py, move |_| {
+            let load = || {
+                let device = Device::flex();
+                match weights {
+                    None => TMad::built_in(&device),
+                    Some(bytes) => TMad::from_bytes(&bytes, &device),
+                }
+                .map_err(|error| value_error(format!("cannot use the weights: {error}")))
             };
-            return Ok(Self {
-                method,
-                texture: None,
-            });
-        }
-        let network = call.run(py, move |_| {
-            let device = Device::flex();
-            match weights {
-                None => TMad::built_in(&device),
-                Some(bytes) => TMad::from_bytes(&bytes, &device),
+            if let Some(network) = network {
+                let guess = Arc::new(CoarseModel::load(network)?);
+                return Ok(without_texture(match is_coarse {
+                    true => guess,
+                    false => Arc::new(WithTexture::new(guess, Arc::new(load()?))),
+                }));
             }
-            .map_err(|error| value_error(format!("cannot use the weights: {error}")))
-        })?;
-        let texture: Arc<dyn TextureMethod> = match method {
-            "coarse" => Arc::new(network.coarse_only()),
-            _ => Arc::new(network),
-        };
-        Ok(Self {
-            method: texture.clone(),
-            texture: Some(texture),
+            let texture: Arc<dyn TextureMethod> = match is_coarse {
+                true => Arc::new(load()?.coarse_only()),
+                false => Arc::new(load()?),
+            };
+            Ok(Self {
+                method: texture.clone(),
+                texture: Some(texture),
+                precision,
+            })
         })
     }
 
@@ -96,7 +137,7 @@ impl Engine {
         let work = move |photo: &mut Photo, hole: &Hole, control: &Control| {
             photo.complete(hole, |image, mask| method.inpaint(image, mask, control))
         };
-        fill(py, &image, &mask, hole, &call, work)
+        self.fill(py, &image, &mask, hole, &call, work)
     }
 
     /// Adds texture to `guess`.
@@ -114,7 +155,7 @@ impl Engine {
             let refined = method.refine(&photo.to_rgb(), &guess.to_rgb(), hole.mask(), control)?;
             photo.fill_hole(&refined, hole)
         };
-        fill(py, &image, &mask, hole, &call, work)
+        self.fill(py, &image, &mask, hole, &call, work)
     }
 
     /// Fills the hole; returns guess, result, and where the texture comes from.
@@ -132,7 +173,7 @@ impl Engine {
                 "the mask marks nothing, so there is nothing to explain",
             ));
         }
-        let (coarse, completed, explained) = call.run(py, move |control| {
+        let (coarse, completed, explained) = call.run_in(py, self.precision, move |control| {
             let image = completed.to_rgb().into_owned();
             let explanation = method.explain(&image, &mask, control);
             let explanation = explanation.map_err(inpaint_error)?;
@@ -165,29 +206,28 @@ impl Engine {
     ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>)> {
         let mask = mask.map(MaskInput::into_source).transpose()?;
         let method = Arc::clone(&self.method);
-        let (bytes, warnings) = call.run(py, move |control| {
+        let (bytes, warnings) = call.run_in(py, self.precision, move |control| {
             file::fill(&*method, data, mask, &hole, &encode, control)
         })?;
         Ok((PyBytes::new(py, &bytes), warnings))
     }
 }
 
-/// Fills the hole of an array by `work`.
-fn fill<'py>(
-    py: Python<'py>,
-    image: &Samples<'py>,
-    mask: &PyReadonlyArray2<'py, bool>,
-    hole: HoleArgs,
-    call: &Call<'py>,
-    work: impl FnOnce(&mut Photo, &Hole, &Control) -> Result<(), InpaintError> + Send + 'static,
-) -> PyResult<Bound<'py, PyAny>> {
-    let (mut photo, mask) = (image.to_photo()?, to_mask(mask)?);
-    let photo = call.run(py, move |control| {
-        let hole = hole.options().hole(mask);
-        if !hole.mask().is_empty() {
-            work(&mut photo, &hole, control).map_err(inpaint_error)?;
+fn precision_by_name(name: &str) -> PyResult<Precision> {
+    let precision = match name {
+        "f32" => Precision::F32,
+        "bf16" => Precision::Bf16,
+        "auto" => Precision::fastest(),
+        _ => {
+            return Err(value_error(format!(
+                "precision is '{name}'; there are 'f32', 'bf16' and 'auto'"
+            )));
         }
-        Ok(photo)
-    })?;
-    photo_to_array(py, photo, image.shape())
+    };
+    if precision.is_supported() {
+        return Ok(precision);
+    }
+    Err(value_error(
+        "this processor does not multiply bf16; leave precision out, or make it 'auto'",
+    ))
 }

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod arrays;
+mod coarse_model;
 mod engine;
 mod explained;
 mod failure;
@@ -17,6 +18,8 @@ mod work;
 
 #[pyo3::pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::coarse_model::run_network;
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]

@@ -7,8 +7,9 @@
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
 use std::{mem, process};
+use tmad_ops::Precision;
 
 /// Pools without work that are kept at most.
 const MAX_IDLE: usize = 8;
@@ -27,7 +28,13 @@ struct Pools {
     /// The process whose threads these are.
     process: u32,
     num_running: usize,
-    idle: Vec<ThreadPool>,
+    idle: Vec<Pool>,
+}
+
+/// Threads that compute in one precision.
+struct Pool {
+    threads: ThreadPool,
+    precision: Precision,
 }
 
 impl Pools {
@@ -44,20 +51,39 @@ impl Pools {
     }
 }
 
+impl Pool {
+    fn new(num_threads: usize, precision: Precision) -> Result<Self, ThreadPoolBuildError> {
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(num_threads)
+            .spawn_handler(|thread| {
+                thread::Builder::new()
+                    .name(format!("tmad-{}", thread.index()))
+                    .stack_size(STACK_BYTES)
+                    .spawn(move || precision.force(|| thread.run()))
+                    .map(drop)
+            })
+            .build()?;
+        Ok(Self { threads, precision })
+    }
+}
+
 /// A pool, the caller's alone until it is dropped. To be made and dropped with the GIL held.
 pub struct Lease {
-    pool: Option<ThreadPool>,
+    pool: Option<Pool>,
     process: u32,
 }
 
 impl Lease {
-    /// A pool of so many threads; without a number, this call's share of the cores: all of them
-    /// when nothing else runs.
+    /// A pool of so many threads that compute in `precision`; without a number, this call's share
+    /// of the cores: all of them when nothing else runs.
     ///
     /// # Errors
     ///
     /// If the threads cannot be started.
-    pub fn new(num_threads: Option<NonZeroUsize>) -> Result<Self, ThreadPoolBuildError> {
+    pub fn new(
+        num_threads: Option<NonZeroUsize>,
+        precision: Precision,
+    ) -> Result<Self, ThreadPoolBuildError> {
         let mut pools = Pools::lock();
         let num_threads = num_threads.map_or_else(
             || {
@@ -66,14 +92,12 @@ impl Lease {
             },
             NonZeroUsize::get,
         );
-        let idle = (pools.idle.iter()).position(|pool| pool.current_num_threads() == num_threads);
+        let idle = pools.idle.iter().position(|pool| {
+            pool.precision == precision && pool.threads.current_num_threads() == num_threads
+        });
         let pool = match idle {
             Some(idle) => pools.idle.swap_remove(idle),
-            None => ThreadPoolBuilder::new()
-                .num_threads(num_threads)
-                .stack_size(STACK_BYTES)
-                .thread_name(|i| format!("tmad-{i}"))
-                .build()?,
+            None => Pool::new(num_threads, precision)?,
         };
         pools.num_running += 1;
         Ok(Self {
@@ -85,7 +109,7 @@ impl Lease {
     /// Starts work on the pool and returns at once.
     pub fn spawn(&self, work: impl FnOnce() + Send + 'static) {
         if let Some(pool) = &self.pool {
-            pool.spawn(work);
+            pool.threads.spawn(work);
         }
     }
 

@@ -11,6 +11,7 @@ use std::mem;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+use tmad_ops::Precision;
 
 /// How long Ctrl-C may go unnoticed.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
@@ -30,7 +31,7 @@ enum Message<T> {
 }
 
 impl Call<'_> {
-    /// Runs `work` on threads of its own, with the GIL released. Python's code (signal handlers,
+    /// Runs `work` on threads of its own, with the GIL released, in f32. Python's code (signal handlers,
     /// the progress callback) runs on the calling thread; whatever it raises cancels the work.
     ///
     /// # Errors
@@ -41,10 +42,24 @@ impl Call<'_> {
         py: Python<'_>,
         work: impl FnOnce(&Control) -> PyResult<T> + Send + 'static,
     ) -> PyResult<T> {
+        self.run_in(py, Precision::F32, work)
+    }
+
+    /// As [`Call::run`], with networks in `precision`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::run`].
+    pub fn run_in<T: Send + 'static>(
+        &self,
+        py: Python<'_>,
+        precision: Precision,
+        work: impl FnOnce(&Control) -> PyResult<T> + Send + 'static,
+    ) -> PyResult<T> {
         let num_threads = (self.threads)
             .map(|n| NonZeroUsize::new(n).ok_or_else(|| value_error("threads must be 1 or more")))
             .transpose()?;
-        let lease = Lease::new(num_threads)
+        let lease = Lease::new(num_threads, precision)
             .map_err(|error| PyRuntimeError::new_err(format!("cannot start threads: {error}")))?;
         let (sender, receiver) = unbounded();
         let mut control = Control::with_seed(self.seed);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,29 @@ def test_methods(files: Path, command_line: Callable[..., None], method: str) ->
     assert filled == out.read_bytes()
     array = tmad.inpaint(scene(), MASK, method=method, seed=3)  # type: ignore[arg-type]
     assert (array == np.asarray(Image.open(out))).all()
+
+
+def test_precisions(files: Path, command_line: Callable[..., None]) -> None:
+    photo, mask, out = files / "colour.png", files / "mask.png", files / "out.png"
+    command_line("inpaint", photo, "--mask", mask, "-o", out, "--precision", "auto")
+    exact = tmad.inpaint(scene(), MASK)
+    fast = tmad.inpaint(scene(), MASK, precision="auto")
+    # One after the other: threads of one precision are not the other's.
+    assert (tmad.inpaint(scene(), MASK, precision="f32") == exact).all()
+    assert tmad.inpaint_bytes(photo.read_bytes(), MASK, precision="auto") == out.read_bytes()
+    inpainter = pickle.loads(pickle.dumps(tmad.Inpainter(precision="auto")))
+    assert "precision='auto'" in repr(inpainter)
+    for threads in (1, 2):
+        assert (inpainter.inpaint(scene(), MASK, threads=threads) == fast).all()
+    try:
+        explained = tmad.Inpainter(precision="bf16").explain(scene(), MASK)
+    except ValueError as error:
+        assert "does not multiply bf16" in str(error)
+        assert (fast == exact).all()
+    else:
+        assert (explained.completed == fast).all() and (fast != exact).any()
+    with pytest.raises(ValueError, match="precision is 'f16'"):
+        tmad.Inpainter(precision="f16")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["alpha.png", "grey.png", "deep.png", "turned.jpg"])

@@ -25,8 +25,10 @@ mod scale;
 pub mod tensors;
 pub mod texture_memory;
 pub mod weights;
+mod with_texture;
 
 pub use burn::tensor::Device;
 pub use config_error::ConfigError;
 pub use inpaint_core::{Control, InpaintError, Inpainter, Mask, RgbImage, TextureMethod};
 pub use pipeline::TMad;
+pub use with_texture::WithTexture;

@@ -1,6 +1,5 @@
 //! `tmad serve`: the methods as a web page and an HTTP API.
 
-use crate::coarse_model::WithTexture;
 use crate::method::EngineArgs;
 use crate::terminal::{Terminal, UsageError, Verbosity};
 use anyhow::Result;
@@ -12,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tmad::WithTexture;
 use tmad_serve::{Config, Limits, Model, ServeError, Timeouts};
 use tracing_subscriber::filter::LevelFilter;
 

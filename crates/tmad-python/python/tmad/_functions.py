@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from ._explanation import Explanation
 from ._files import FileOptions, Progress
 from ._images import Mask, Picture
-from ._inpainter import Inpainter, Method
+from ._inpainter import Inpainter, Method, Precision
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 @functools.cache
-def _loaded(method: Method) -> Inpainter:
-    return Inpainter(method=method)
+def _loaded(method: Method, precision: Precision = "f32") -> Inpainter:
+    return Inpainter(method=method, precision=precision)
 
 
 def inpaint(
@@ -25,6 +25,7 @@ def inpaint(
     mask: Mask,
     *,
     method: Method = "tmad",
+    precision: Precision = "f32",
     grow: int = 0,
     feather: int = 0,
     seed: int = 0,
@@ -33,8 +34,8 @@ def inpaint(
 ) -> Picture:
     """Fills the hole of a picture.
 
-    The result depends on picture, mask, method and seed only, never on the number of threads. The
-    GIL is released meanwhile, and Ctrl-C works.
+    The result depends on picture, mask, method, precision and seed only, never on the number of
+    threads. The GIL is released meanwhile, and Ctrl-C works.
 
     Args:
         image: H×W×3 (RGB), H×W×4 (RGB, alpha), H×W (grey) or H×W×2 (grey, alpha), uint8 or uint16;
@@ -43,6 +44,7 @@ def inpaint(
         mask: Where to fill: true in a bool array; from 128 on in uint8, or 1 in a mask of zeros and
             ones; white in a PIL image. Of shape H×W, or of any that broadcasts to it.
         method: `"tmad"`, `"coarse"`, `"patchmatch"` or `"telea"`; see :class:`Inpainter`.
+        precision: `"f32"`, `"bf16"` or `"auto"`; see :class:`Inpainter`.
         grow: Enlarges the hole by every pixel within so many pixels.
         feather: Enlarges the hole by so many pixels, over which the filling is blended with the
             picture.
@@ -74,7 +76,7 @@ def inpaint(
     ValueError: mask has shape (40, 64), the image is 48 high and 64 wide; the mask must have that \
 shape or broadcast to it
     """
-    return _loaded(method).inpaint(
+    return _loaded(method, precision).inpaint(
         image, mask, grow=grow, feather=feather, seed=seed, threads=threads, progress=progress
     )
 
@@ -163,6 +165,7 @@ def inpaint_bytes(
     mask: bytes | str | Mask,
     *,
     method: Method = "tmad",
+    precision: Precision = "f32",
     **options: Unpack[FileOptions],
 ) -> bytes:
     """Fills the hole of an encoded picture and changes nothing else of it.
@@ -176,7 +179,7 @@ def inpaint_bytes(
         mask: An encoded picture in which white is filled; `"alpha"` for the picture's own
             transparent area, which becomes opaque; or a mask as for :func:`inpaint`, H×W. Of the
             size of the picture as it is shown, with an EXIF rotation applied.
-        method: As for :func:`inpaint`.
+        method, precision: As for :func:`inpaint`.
         format: `"jpg"`, `"png"`, `"webp"`, `"tif"` or `"bmp"`; by default the picture's own.
         jpeg_quality: 1 to 100, of JPEG output, all of which is encoded anew then. By default that
             of a JPEG picture itself, 95 otherwise.
@@ -213,7 +216,7 @@ def inpaint_bytes(
     >>> tmad.inpaint_bytes(picture, mask, method="telea")[:4]
     b'\\x89PNG'
     """
-    return _loaded(method).inpaint_bytes(data, mask, **options)
+    return _loaded(method, precision).inpaint_bytes(data, mask, **options)
 
 
 def inpaint_file(
@@ -222,6 +225,7 @@ def inpaint_file(
     output: str | os.PathLike[str],
     *,
     method: Method = "tmad",
+    precision: Precision = "f32",
     **options: Unpack[FileOptions],
 ) -> None:
     """Fills the hole of a picture file, as :func:`inpaint_bytes`, whose options it has.
@@ -231,7 +235,7 @@ def inpaint_file(
         mask: The mask's path, or a mask as for :func:`inpaint_bytes`.
         output: Where the result goes; its extension is the format. May be the photo itself. The
             file is always whole, the old one or the new one.
-        method: As for :func:`inpaint`.
+        method, precision: As for :func:`inpaint`.
 
     Raises:
         OSError: for files that cannot be read or written.
@@ -243,4 +247,4 @@ def inpaint_file(
     ...
     FileNotFoundError: [Errno 2] No such file or directory: 'missing.jpg'
     """
-    _loaded(method).inpaint_file(photo, mask, output, **options)
+    _loaded(method, precision).inpaint_file(photo, mask, output, **options)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from . import _files
+from . import _files, _native
 from ._explanation import Explanation
 from ._files import FileOptions, Progress
 from ._images import Mask, Picture, like, to_array, to_mask
@@ -15,8 +16,12 @@ from ._native import Engine
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ._native import _Network
+
 #: What fills holes.
 Method: TypeAlias = Literal["tmad", "coarse", "patchmatch", "telea"]
+#: How exactly networks multiply.
+Precision: TypeAlias = Literal["f32", "bf16", "auto"]
 
 
 class Inpainter:
@@ -31,9 +36,17 @@ class Inpainter:
             its first network alone. `"patchmatch"`: patches copied from the picture, no network.
             `"telea"`: colours carried inwards (fast marching), for scratches.
         radius_px: Pixels up to this far away make a new one, 1 to 100. For `"telea"`.
+        coarse_model: An ONNX file with another project's network, such as LaMa or MI-GAN, which
+            guesses the structure in the coarse network's place; a JSON file of the same name beside
+            it may describe it (docs/onnx.md). It runs in a process of its own, with bounded time
+            and memory. With `"coarse"`: that network alone. The path travels, not the file.
+        precision: How exactly T-MAD's networks multiply. `"f32"`: the same results on every
+            machine. `"bf16"`: 8 bits a factor, where the processor multiplies bf16: faster.
+            `"auto"`: the fastest that the processor has.
 
     Raises:
-        ValueError: for an unknown method, and for files that hold no weights of T-MAD.
+        ValueError: for an unknown method, for files that hold no weights of T-MAD, for ONNX files
+            that hold no network for inpainting, and for `"bf16"` where the processor has none.
         OSError: for files that cannot be read.
 
     >>> import numpy as np, tmad
@@ -44,7 +57,7 @@ class Inpainter:
     7
     """
 
-    __slots__ = ("_engine", "_method", "_radius_px", "_weights")
+    __slots__ = ("_coarse_model", "_engine", "_method", "_precision", "_radius_px", "_weights")
 
     def __init__(
         self,
@@ -52,21 +65,29 @@ class Inpainter:
         *,
         method: Method = "tmad",
         radius_px: int = 5,
+        coarse_model: str | os.PathLike[str] | None = None,
+        precision: Precision = "f32",
     ) -> None:
         if isinstance(weights, (str, os.PathLike)):
             weights = _files.read(weights)
         self._weights = weights
         self._method: Method = method
         self._radius_px = radius_px
+        self._coarse_model = None if coarse_model is None else os.path.abspath(coarse_model)
+        self._precision: Precision = precision
+        network = None if self._coarse_model is None else _network(self._coarse_model)
         call = _files.file_args()[2]
-        self._engine = Engine(method, weights, radius_px, call)
+        self._engine = Engine(method, weights, radius_px, network, precision, call)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _loaded, (self._weights, self._method, self._radius_px)
+        options = self._method, self._radius_px, self._coarse_model, self._precision
+        return _loaded, (self._weights, *options)
 
     def __repr__(self) -> str:
         weights = "" if self._weights is None else f"<{len(self._weights)} bytes>, "
-        return f"tmad.Inpainter({weights}method={self._method!r})"
+        network = "" if self._coarse_model is None else f", coarse_model={self._coarse_model!r}"
+        precision = "" if self._precision == "f32" else f", precision={self._precision!r}"
+        return f"tmad.Inpainter({weights}method={self._method!r}{network}{precision})"
 
     @property
     def method(self) -> Method:
@@ -122,7 +143,7 @@ class Inpainter:
         >>> tmad.Inpainter(method="telea").refine(grey, grey, np.eye(40, dtype=bool))
         Traceback (most recent call last):
         ...
-        ValueError: telea copies no texture; only the methods tmad and coarse can do this
+        ValueError: telea cannot do this; only tmad and coarse with their own networks can
         """
         array, guessed = to_array(image), to_array(guess, "guess")
         hole = to_mask(mask, array.shape[:2])
@@ -147,7 +168,7 @@ class Inpainter:
         >>> tmad.Inpainter(method="telea").explain(grey, np.eye(40, dtype=bool))
         Traceback (most recent call last):
         ...
-        ValueError: telea copies no texture; only the methods tmad and coarse can do this
+        ValueError: telea cannot do this; only tmad and coarse with their own networks can
         """
         array = to_array(image)
         hole = to_mask(mask, array.shape[:2])
@@ -195,5 +216,40 @@ class Inpainter:
         _files.write(output, self.inpaint_bytes(data, mask, **options))
 
 
-def _loaded(weights: bytes | None, method: Method, radius_px: int) -> Inpainter:
-    return Inpainter(weights, method=method, radius_px=radius_px)
+def _loaded(
+    weights: bytes | None,
+    method: Method,
+    radius_px: int,
+    coarse_model: str | None,
+    precision: Precision,
+) -> Inpainter:
+    return Inpainter(
+        weights,
+        method=method,
+        radius_px=radius_px,
+        coarse_model=coarse_model,
+        precision=precision,
+    )
+
+
+#: Runs a network, without importing anything but the compiled module.
+_WORKER = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("tmad._native", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+module.run_network()
+"""
+
+
+def _network(file: str) -> _Network:
+    """What the engine is told about an ONNX file."""
+    # What cannot be opened is an OSError, as with weights.
+    open(file, "rb").close()
+    beside = os.path.splitext(file)[0] + ".json"
+    descriptor = _files.read(beside).decode() if os.path.isfile(beside) else None
+    native = _native.__file__
+    if not sys.executable or native is None:
+        raise ValueError("this Python does not know its own program, which a coarse_model needs")
+    worker = [sys.executable, "-I", "-S", "-c", _WORKER, native]
+    return {"file": file, "descriptor": descriptor, "worker": worker}

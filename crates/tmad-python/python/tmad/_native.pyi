@@ -13,6 +13,7 @@ __all__ = [
     "Lpips",
     "__version__",
     "compare",
+    "run_network",
     "set_distance",
     "sliced_wasserstein",
 ]
@@ -38,6 +39,11 @@ class _Encode(TypedDict):
     strip: bool
     max_megapixels: int
 
+class _Network(TypedDict):
+    file: str
+    descriptor: str | None
+    worker: list[str]
+
 _Place: TypeAlias = tuple[int, int, int]
 
 @final
@@ -48,7 +54,15 @@ class Explained:
 
 @final
 class Engine:
-    def __new__(cls, method: str, weights: bytes | None, radius_px: int, call: _Call) -> Engine: ...
+    def __new__(
+        cls,
+        method: str,
+        weights: bytes | None,
+        radius_px: int,
+        network: _Network | None,
+        precision: str,
+        call: _Call,
+    ) -> Engine: ...
     def inpaint(
         self, image: NDArray[Any], mask: NDArray[np.bool_], hole: _Hole, call: _Call
     ) -> NDArray[Any]: ...
@@ -82,6 +96,7 @@ class Inception:
     def __new__(cls, folder: str, call: _Call) -> Inception: ...
     def features(self, image: NDArray[Any], resize: str, call: _Call) -> NDArray[np.float32]: ...
 
+def run_network() -> None: ...
 def compare(
     metric: str,
     reference: NDArray[Any],
