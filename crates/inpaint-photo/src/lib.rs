@@ -53,6 +53,7 @@ mod pictures;
 mod png_chunks;
 mod rim;
 mod tiff_file;
+mod webp_file;
 mod xmp;
 
 pub use encode::{EncodeOptions, Encoded};

@@ -3,7 +3,7 @@
 use crate::exif::Field;
 use crate::jpeg_segments::AppSegment;
 use crate::png_chunks::PngChunk;
-use crate::{exif, jpeg_segments, photoshop, png_chunks, xmp};
+use crate::{exif, jpeg_segments, photoshop, png_chunks, webp_file, xmp};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat};
 
@@ -41,6 +41,8 @@ pub(crate) struct Metadata {
     /// Chunks of a PNG file that are kept as they are.
     pub png_chunks: Vec<PngChunk>,
     /// Colours are multiplied by alpha, as TIFF files can declare.
+    /// How coarsely a lossy WebP file is quantised, from 0 to 127.
+    pub webp_quantiser: Option<u8>,
     pub is_alpha_associated: bool,
     /// The file holds further pictures.
     pub is_first_of_several: bool,
@@ -162,6 +164,10 @@ impl Metadata {
             ImageFormat::WebP => {
                 // VP8X with the flag of animations.
                 metadata.is_first_of_several = file.get(12..16) == Some(b"VP8X")
+                metadata.webp_quantiser = webp_file::quantiser(file);
+                webp_file::lost(file)
+                    .into_iter()
+                    .for_each(|what| metadata.lose(what));
                     && file.get(20).is_some_and(|flags| flags & 2 != 0);
             }
             ImageFormat::Bmp => metadata.density = bmp_density(file),

@@ -80,6 +80,7 @@ impl Photo {
             // No word about the picture, but what its samples are.
             is_alpha_associated: self.metadata.is_alpha_associated,
             tiff_packing: self.metadata.tiff_packing,
+            webp_quantiser: self.metadata.webp_quantiser,
             ..Metadata::default()
         };
         let mut metadata = Cow::Borrowed(if options.strip {
