@@ -13,6 +13,12 @@ const XMP_TAG: u16 = 700;
 const IPTC_TAG: u16 = 33723;
 const PHOTOSHOP_TAG: u16 = 34377;
 const EXTRA_SAMPLES_TAG: u16 = 338;
+/// Size of the BMP header that has a place for a profile; where it names its colour space, and how
+/// one that is embedded; where place (from the header on) and length of the profile are.
+pub(crate) const BMP_V5_HEADER: u32 = 124;
+pub(crate) const BMP_COLOUR_SPACE: Range<usize> = 70..74;
+pub(crate) const BMP_EMBEDDED: &[u8] = b"DEBM";
+pub(crate) const BMP_PROFILE_PLACE: usize = 126;
 const COMPRESSION_TAG: u16 = 259;
 const PREDICTOR_TAG: u16 = 317;
 
@@ -134,18 +140,13 @@ impl Metadata {
                 if let Some(captions) = value(IPTC_TAG) {
                     metadata.add_captions(&captions);
                 }
-                let numbers = |tag| -> Vec<u16> {
-                    let number = |bytes: &[u8]| match file {
-                        [b'M', ..] => u16::from_be_bytes([bytes[0], bytes[1]]),
-                        _ => u16::from_le_bytes([bytes[0], bytes[1]]),
-                    };
-                    let bytes = value(tag).unwrap_or_default();
-                    bytes.chunks_exact(2).map(number).collect()
-                };
+                let numbers = |tag| exif::tiff_numbers(file, tag);
                 let extra = numbers(EXTRA_SAMPLES_TAG);
                 metadata.is_alpha_associated = extra.first() == Some(&1);
                 metadata.tiff_packing = Some(TiffPacking {
-                    compression: numbers(COMPRESSION_TAG).first().copied().unwrap_or(1),
+                    compression: numbers(COMPRESSION_TAG)
+                        .first()
+                        .map_or(1, |&number| number as u16),
                     is_predicted: numbers(PREDICTOR_TAG).first() == Some(&2),
                 });
                 let num_lost = extra.len() - usize::from(matches!(extra.first(), Some(1 | 2)));

@@ -189,7 +189,7 @@ fn colours(map: &[u16]) -> Vec<[u8; 3]> {
 }
 
 /// The file with its numbers of colours declared to be grey values, as which the decoder gives
-/// them out untouched. `None` for BigTIFF.
+/// them out untouched.
 fn numbers_as_grey(file: &[u8]) -> Option<Vec<u8>> {
     let value = exif::tiff_value(file, INTERPRETATION).filter(|value| value.len() == 2)?;
     let mut file = file.to_vec();

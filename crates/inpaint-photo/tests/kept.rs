@@ -140,6 +140,86 @@ fn tiff_files_keep_their_compression() {
     assert_eq!(packing(&encode(&png, ImageFormat::Tiff))[0], Some(1));
 }
 
+/// A scan as facsimile machines send it (CCITT group 4), where black is 1.
+fn facsimile(pixels: &GrayImage) -> Vec<u8> {
+    let mut encoder = fax::encoder::Encoder::new(fax::VecWriter::new());
+    for row in pixels.rows() {
+        let row = row.map(|pixel| match pixel.0[0] {
+            0 => fax::Color::Black,
+            _ => fax::Color::White,
+        });
+        let Ok(()) = encoder.encode_line(row, SIZE.0 as u16);
+    }
+    let Ok(writer) = encoder.finish();
+    let data = writer.finish();
+    let entries = [
+        (256, SIZE.0),
+        (257, SIZE.1),
+        (258, 1),
+        (259, 4),
+        (262, 0),
+        (273, 8),
+        (277, 1),
+        (278, SIZE.1),
+        (279, data.len() as u32),
+    ];
+    let directory = 8 + data.len() as u32;
+    let mut file = [&b"MM\0\x2A"[..], &directory.to_be_bytes(), &data].concat();
+    file.extend((entries.len() as u16).to_be_bytes());
+    for (tag, value) in entries {
+        file.extend([&u16::to_be_bytes(tag)[..], &[0, 4, 0, 0, 0, 1]].concat());
+        file.extend(value.to_be_bytes());
+    }
+    file.extend([0; 4]);
+    file
+}
+
+#[test]
+fn facsimiles_stay_facsimiles() {
+    let (pixels, _) = scan();
+    let file = facsimile(&pixels);
+    let photo = decode(&file);
+    assert_eq!(photo.pixels().to_luma8(), pixels);
+    let again = encode(&photo, ImageFormat::Tiff);
+    assert_eq!(packing(&again)[0], Some(4));
+    let mut reader = Decoder::new(Cursor::new(&again)).unwrap();
+    assert_eq!(reader.colortype().unwrap(), tiff::ColorType::Gray(1));
+    assert_eq!(decode(&again).pixels().to_luma8(), pixels);
+}
+
+#[test]
+fn what_big_tiff_files_say_is_kept() {
+    let colours = picture(SIZE.0, SIZE.1);
+    let mut big = Cursor::new(Vec::new());
+    let encoder = TiffEncoder::new_big(&mut big).unwrap();
+    let mut encoder = encoder.with_compression(Compression::Lzw);
+    let mut image = encoder.new_image::<RGB8>(SIZE.0, SIZE.1).unwrap();
+    let scale = [10.0, 10.0, 0.0];
+    let directory = image.encoder();
+    directory.write_tag(Tag::ImageDescription, "a map").unwrap();
+    directory
+        .write_tag(Tag::ModelPixelScaleTag, &scale[..])
+        .unwrap();
+    image.write_data(&colours).unwrap();
+    let big = big.into_inner();
+    assert_eq!(big[..4], *b"II\x2B\0");
+    let photo = decode(&big);
+    assert_eq!(photo.warnings(), []);
+    let tiff = encode(&photo, ImageFormat::Tiff);
+    assert_eq!(packing(&tiff), packing(&big));
+    let mut reader = Decoder::new(Cursor::new(&tiff)).unwrap();
+    let description = reader.get_tag_ascii_string(Tag::ImageDescription);
+    assert_eq!(description.unwrap(), "a map");
+    let kept = reader.get_tag_f64_vec(Tag::ModelPixelScaleTag).unwrap();
+    assert_eq!(kept, scale);
+    // As an Exif block, too.
+    let jpeg = encode(&photo, ImageFormat::Jpeg);
+    assert!(jpeg.windows(5).any(|window| window == b"a map"));
+    for end in 0..big.len().min(400) {
+        let _ = Photo::decode(&big[..end], &Default::default());
+    }
+}
+
 /// The content of the chunk of this name.
 fn chunk(file: &[u8], name: &[u8; 4]) -> Option<Vec<u8>> {
     let at = file.windows(4).position(|window| window == name)?;

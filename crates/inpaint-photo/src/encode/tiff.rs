@@ -3,7 +3,8 @@
 use super::EncodeResult;
 use crate::exif::{Directories, Field};
 use crate::metadata::{DensityUnit, Metadata};
-use image::DynamicImage;
+use fax::{Color, VecWriter};
+use image::{DynamicImage, GrayImage};
 use std::io::Cursor;
 use tiff::encoder::colortype::{
     ColorType, Gray8, Gray16, RGB8, RGB16, RGB32Float, RGBA8, RGBA16, RGBA32Float,
@@ -13,7 +14,8 @@ use tiff::encoder::{
     TiffKindStandard, TiffValue,
 };
 use tiff::tags::{
-    ExtraSamples, PhotometricInterpretation, ResolutionUnit, SampleFormat, Tag, Type,
+    CompressionMethod, ExtraSamples, PhotometricInterpretation, ResolutionUnit, SampleFormat, Tag,
+    Type,
 };
 use tiff::{Directory, TiffResult};
 
@@ -21,6 +23,8 @@ const XMP: Tag = Tag::Unknown(700);
 const PHOTOSHOP: Tag = Tag::Unknown(34377);
 const EXIF: Tag = Tag::Unknown(0x8769);
 const GPS: Tag = Tag::Unknown(0x8825);
+/// The encoder of group 4 counts two positions in a row in 16 bits.
+const MAX_FAX_WIDTH: u32 = 32_767;
 
 pub(super) fn encode(
     pixels: &DynamicImage,
@@ -28,11 +32,19 @@ pub(super) fn encode(
     metadata: &Metadata,
     dropped: &mut dyn FnMut(&'static str),
 ) -> EncodeResult {
+    let is_fax = (metadata.tiff_packing)
+        .is_some_and(|packing| packing.compression == CompressionMethod::Fax4.to_u16());
+    let fax =
+        (pixels.as_luma8()).filter(|_| is_bilevel && is_fax && pixels.width() <= MAX_FAX_WIDTH);
     let writer = Writer {
         size: (pixels.width(), pixels.height()),
         has_alpha: pixels.color().has_alpha(),
+        is_packed: fax.is_some(),
         metadata,
     };
+    if let Some(pixels) = fax {
+        return Ok(writer.write::<Bilevel>(&fax4(pixels), dropped)?);
+    }
     let bytes = match pixels {
         DynamicImage::ImageLuma8(pixels) if is_bilevel => {
             writer.write::<Bilevel>(&super::packed(pixels), dropped)
@@ -53,6 +65,23 @@ pub(super) fn encode(
     Ok(bytes)
 }
 
+/// Black and white as facsimile machines send it: CCITT group 4.
+fn fax4(pixels: &GrayImage) -> Vec<u8> {
+    let mut encoder = fax::encoder::Encoder::new(VecWriter::new());
+    for row in pixels.rows() {
+        let colours = row.map(|pixel| {
+            if pixel.0[0] < 128 {
+                Color::Black
+            } else {
+                Color::White
+            }
+        });
+        let Ok(()) = encoder.encode_line(colours, pixels.width() as u16);
+    }
+    let Ok(writer) = encoder.finish();
+    writer.finish()
+}
+
 /// Black and white; a sample is a byte of eight pixels.
 struct Bilevel;
 
@@ -71,6 +100,8 @@ impl ColorType for Bilevel {
 struct Writer<'a> {
     size: (u32, u32),
     has_alpha: bool,
+    /// The samples are compressed already.
+    is_packed: bool,
     metadata: &'a Metadata,
 }
 
@@ -105,9 +136,22 @@ impl Writer<'_> {
         let (width, height) = self.size;
         let is_bilevel = C::BITS_PER_SAMPLE == Bilevel::BITS_PER_SAMPLE;
         let samples_per_row = if is_bilevel { width.div_ceil(8) } else { width };
-        let mut image = encoder.new_image::<C>(samples_per_row, height)?;
+        // Data that are packed already go through the encoder as a single row.
+        let size = match self.is_packed {
+            true => (u32::try_from(samples.len())?, 1),
+            false => (samples_per_row, height),
+        };
+        let mut image = encoder.new_image::<C>(size.0, size.1)?;
         if is_bilevel {
             image.encoder().write_tag(Tag::ImageWidth, width)?;
+        }
+        if self.is_packed {
+            let directory = image.encoder();
+            directory.write_tag(Tag::ImageLength, height)?;
+            directory.write_tag(Tag::RowsPerStrip, height)?;
+            directory.write_tag(Tag::Compression, CompressionMethod::Fax4.to_u16())?;
+            let white_is_zero = PhotometricInterpretation::WhiteIsZero.to_u16();
+            directory.write_tag(Tag::PhotometricInterpretation, white_is_zero)?;
         }
         let alpha = if metadata.is_alpha_associated {
             ExtraSamples::AssociatedAlpha
@@ -161,6 +205,9 @@ impl Writer<'_> {
         let Some(packing) = self.metadata.tiff_packing else {
             return (Compression::Uncompressed, Predictor::None);
         };
+        if self.is_packed {
+            return (Compression::Uncompressed, Predictor::None);
+        }
         let compression = match packing.compression {
             1 => Compression::Uncompressed,
             5 => Compression::Lzw,

@@ -1,4 +1,6 @@
-//! TIFF structures in memory: their directories, in both byte orders.
+//! TIFF structures in memory: their directories, in both byte orders, and BigTIFF's.
+//!
+//! Sources: TIFF 6.0; the BigTIFF design of libtiff (positions and counts of 64 bits).
 
 use super::Field;
 use crate::pictures;
@@ -6,16 +8,19 @@ use std::ops::Range;
 
 /// Type of values that are positions of directories.
 pub(super) const POINTER: u16 = 13;
+/// BigTIFF's types of 64 bits: numbers without and with sign, and positions of directories.
+const OF_64_BITS: std::ops::RangeInclusive<u16> = 16..=18;
 
 /// A TIFF structure in memory.
 pub(super) struct Block<'a> {
     bytes: &'a [u8],
     pub is_big_endian: bool,
+    is_big_tiff: bool,
 }
 
 /// Where an entry of a directory lies.
 pub(super) struct Entry {
-    /// Where its 12 bytes begin.
+    /// Where its bytes begin.
     pub at: usize,
     pub tag: u16,
     pub kind: u16,
@@ -25,23 +30,32 @@ pub(super) struct Entry {
 }
 
 impl<'a> Block<'a> {
+    /// Of an Exif block, which is never BigTIFF.
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
-        let is_big_endian = match bytes.get(..4)? {
-            b"II\x2A\0" => false,
-            b"MM\0\x2A" => true,
+        Self::of_file(bytes).filter(|block| !block.is_big_tiff)
+    }
+
+    /// Of a TIFF file or an Exif block.
+    pub fn of_file(bytes: &'a [u8]) -> Option<Self> {
+        let (is_big_endian, is_big_tiff) = match bytes.get(..4)? {
+            b"II\x2A\0" => (false, false),
+            b"MM\0\x2A" => (true, false),
+            b"II\x2B\0" => (false, true),
+            b"MM\0\x2B" => (true, true),
             _ => return None,
         };
         Some(Self {
             bytes,
             is_big_endian,
+            is_big_tiff,
         })
     }
 
     /// The same bytes read in the other order.
     pub fn reversed(&self) -> Self {
         Self {
-            bytes: self.bytes,
             is_big_endian: !self.is_big_endian,
+            ..*self
         }
     }
 
@@ -63,25 +77,53 @@ impl<'a> Block<'a> {
         })
     }
 
+    fn u64(&self, at: usize) -> Option<u64> {
+        let bytes = self.bytes.get(at..at.checked_add(8)?)?.try_into().ok()?;
+        Some(if self.is_big_endian {
+            u64::from_be_bytes(bytes)
+        } else {
+            u64::from_le_bytes(bytes)
+        })
+    }
+
+    /// A place in the file, or a count, as wide as the file has them.
+    pub fn position(&self, at: usize) -> Option<usize> {
+        match self.is_big_tiff {
+            true => usize::try_from(self.u64(at)?).ok(),
+            false => Some(self.u32(at)? as usize),
+        }
+    }
+
     pub fn main_directory(&self) -> Option<usize> {
-        Some(self.u32(4)? as usize)
+        self.position(if self.is_big_tiff { 8 } else { 4 })
     }
 
     /// The readable entries of the directory at `at`, and where its link to the next one is.
     pub fn entries(&self, at: usize) -> Option<(Vec<Entry>, usize)> {
-        let count = usize::from(self.u16(at)?);
-        let end = at + 2 + 12 * count;
-        let entries = (0..count).filter_map(|i| self.entry(at + 2 + 12 * i));
+        let (count, first, size) = match self.is_big_tiff {
+            true => (self.position(at)?, at + 8, 20),
+            false => (usize::from(self.u16(at)?), at + 2, 12),
+        };
+        let end = first.checked_add(count.checked_mul(size)?)?;
+        let possible = count.min(self.bytes.len() / size);
+        let entries = (0..possible).filter_map(|i| self.entry(first + i * size));
         Some((entries.collect(), end))
     }
 
     fn entry(&self, at: usize) -> Option<Entry> {
-        let (kind, count) = (self.u16(at + 2)?, self.u32(at + 4)?);
-        let length = size_of_kind(kind)?.checked_mul(count as usize)?;
-        let start = if length <= 4 {
-            at + 8
+        let kind = self.u16(at + 2)?;
+        let count = u32::try_from(self.position(at + 4)?).ok()?;
+        let is_of_64_bits = self.is_big_tiff && OF_64_BITS.contains(&kind);
+        let size = size_of_kind(kind).or(is_of_64_bits.then_some(8))?;
+        let length = size.checked_mul(count as usize)?;
+        let (room, inline) = match self.is_big_tiff {
+            true => (8, at + 12),
+            false => (4, at + 8),
+        };
+        let start = if length <= room {
+            inline
         } else {
-            self.u32(at + 8)? as usize
+            self.position(inline)?
         };
         let value = start..start.checked_add(length)?;
         self.bytes.get(value.clone())?;
@@ -99,6 +141,7 @@ impl<'a> Block<'a> {
         match (entry.kind, entry.count) {
             (3, 1) => self.u16(entry.value.start).map(u32::from),
             (4 | POINTER, 1) => self.u32(entry.value.start),
+            (16 | 18, 1) => u32::try_from(self.u64(entry.value.start)?).ok(),
             _ => None,
         }
     }

@@ -67,10 +67,19 @@ pub(crate) fn turn(exif: &mut [u8], orientation: Orientation, are_sides_swapped:
 
 /// Where a TIFF file holds the value of a tag of its first picture.
 pub(crate) fn tiff_value(file: &[u8], tag: u16) -> Option<Range<usize>> {
-    let block = Block::new(file)?;
+    Some(tiff_entry(&Block::of_file(file)?, tag)?.value)
+}
+
+/// The whole numbers of a tag of a TIFF file's first picture.
+pub(crate) fn tiff_numbers(file: &[u8], tag: u16) -> Vec<usize> {
+    let numbers =
+        Block::of_file(file).and_then(|block| Some(block.numbers(&tiff_entry(&block, tag)?)));
+    numbers.unwrap_or_default()
+}
+
+fn tiff_entry(block: &Block, tag: u16) -> Option<Entry> {
     let (entries, _) = block.entries(block.main_directory()?)?;
-    let entry = entries.into_iter().find(|entry| entry.tag == tag)?;
-    Some(entry.value)
+    entries.into_iter().find(|entry| entry.tag == tag)
 }
 
 /// A block that holds an orientation and nothing else.
@@ -149,7 +158,7 @@ impl Directories {
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let block = Block::new(bytes)?;
+        let block = Block::of_file(bytes)?;
         let (entries, link) = block.entries(block.main_directory()?)?;
         // Entries of a hostile file may all hold the same large value.
         let room = Cell::new(bytes.len());
@@ -158,8 +167,8 @@ impl Directories {
                 let left = room.get().checked_sub(entry.value.len());
                 left.inspect(|&left| room.set(left)).is_some()
             };
-            // Pointers would point to nowhere.
-            let entries = (entries.iter()).filter(|e| keep(e.tag) && e.kind != POINTER);
+            // Pointers would point to nowhere, and numbers of 64 bits are BigTIFF's alone.
+            let entries = (entries.iter()).filter(|e| keep(e.tag) && e.kind < POINTER);
             (entries.filter(has_room))
                 .map(|entry| block.field(entry))
                 .collect()
@@ -174,7 +183,7 @@ impl Directories {
                     .contains(&tag)
         };
         // A single number of 32 bits may be a place in the file, which will be another one.
-        let may_point = |entry: &Entry| matches!(entry.kind, 4 | 9 | POINTER);
+        let may_point = |entry: &Entry| matches!(entry.kind, 4 | 9 | POINTER..);
         let is_kept = |entry: &Entry| {
             let value = &bytes[entry.value.clone()];
             value.len() <= MAX_PRIVATE && !may_point(entry) && !pictures::is_any(value)
@@ -197,7 +206,7 @@ impl Directories {
             main: fields(&entries, &|tag| DESCRIPTIVE.contains(&tag)),
             photo: fields(&photo, &|tag| tag != tag::INTEROPERABILITY),
             gps: fields(&gps, &|_| true),
-            has_next: block.u32(link).is_some_and(|next| next != 0),
+            has_next: block.position(link).is_some_and(|next| next != 0),
         })
     }
 
