@@ -28,6 +28,8 @@ pub enum MaskNote {
     DarkStrokes,
     /// Transparent parts of a picture, or the smaller part of a black one; they are the hole.
     TransparentHoles,
+    /// Strokes of which nothing is more than half opaque; they are the hole.
+    FaintStrokes,
     /// Several values, none of which reaches the threshold.
     TooDark {
         /// The brightest one.
@@ -50,6 +52,9 @@ impl fmt::Display for MaskNote {
             Self::TransparentHoles => {
                 f.write_str("the mask holds no white, and its transparent parts were filled")
             }
+            Self::FaintStrokes => f.write_str(
+                "the mask holds nothing but half transparent strokes, and they were filled",
+            ),
             Self::TooDark { brightest } => write!(
                 f,
                 "the mask's brightest value is {brightest}; lower the threshold to that \
@@ -100,7 +105,17 @@ pub(crate) fn read(
             return Ok((from(&plain), Some(MaskNote::TooDark { brightest })));
         }
     }
-    Ok((from(&plain), None))
+    let note = (faint(pixels) > 0).then_some(MaskNote::FaintStrokes);
+    Ok((from(&plain), note))
+}
+
+/// The highest alpha of a picture in which everything is more transparent than opaque; 0 of others.
+fn faint(pixels: &DynamicImage) -> u8 {
+    if !pixels.color().has_alpha() {
+        return 0;
+    }
+    let highest = pixels.to_rgba8().pixels().map(|pixel| pixel[3]).max();
+    highest.filter(|&alpha| alpha < 128).unwrap_or(0)
 }
 
 /// Red, green, blue and alpha of a pixel.
@@ -114,11 +129,20 @@ fn pixel_of(pixels: &DynamicImage) -> Box<dyn FnMut(u32, u32) -> [u8; 4] + '_> {
             let [r, g, b] = pixels.get_pixel(x, y).0;
             [r, g, b, 255]
         }),
+        // Numbers of labels, for which programs take 16 bits, too.
+        DynamicImage::ImageLuma16(pixels) if pixels.iter().all(|&value| value < 256) => {
+            Box::new(|x, y| {
+                let grey = pixels.get_pixel(x, y).0[0] as u8;
+                [grey, grey, grey, 255]
+            })
+        }
         other => {
             let pixels = other.to_rgba8();
+            let faint = u16::from(faint(other));
             Box::new(move |x, y| {
-                let Rgba(pixel) = *pixels.get_pixel(x, y);
-                pixel
+                let Rgba([r, g, b, alpha]) = *pixels.get_pixel(x, y);
+                let stretched = (u16::from(alpha) * 255).checked_div(faint);
+                [r, g, b, stretched.map_or(alpha, |alpha| alpha as u8)]
             })
         }
     }
@@ -221,6 +245,10 @@ mod tests {
         check(labels.clone(), Some(note));
         let deep = |x, y| Luma([u16::from(in_hole(x, y)) * 257]);
         check(ImageBuffer::from_fn(SIZE, SIZE, deep), Some(note));
+        let labels = |x, y| Luma([u16::from(in_hole(x, y))]);
+        check(ImageBuffer::from_fn(SIZE, SIZE, labels), Some(note));
+        let faint = Some(MaskNote::FaintStrokes);
+        check(colours([255, 0, 0, 90], [0; 4]), faint);
         check(colours([0, 0, 0, 255], [0; 4]), Some(MaskNote::DarkStrokes));
         let holes = Some(MaskNote::TransparentHoles);
         check(colours([0; 4], [0, 0, 0, 255]), holes);
