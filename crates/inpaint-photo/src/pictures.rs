@@ -75,6 +75,11 @@ fn picture_at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
             (is_picture && at >= 4).then(|| at - 4..bytes.len())
         }
         0xFF if rest.starts_with(b"\xFF\x4F\xFF\x51") => Some(at..bytes.len()),
+        b'G' if is_gif(rest) => Some(at..bytes.len()),
+        b'B' if is_bmp(rest) => {
+            let size = u32::from_le_bytes(rest.get(2..6)?.try_into().ok()?) as usize;
+            Some(at..at.saturating_add(size).min(bytes.len()))
+        }
         b'/' | b'i' | b'U' | b'R' | b'A' if is_base64_head(rest) => text_at(bytes, at, |byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
         }),
@@ -115,6 +120,31 @@ fn png_length(bytes: &[u8]) -> usize {
         .windows(8)
         .position(|window| window == b"IEND\xAE\x42\x60\x82");
     end.map_or(bytes.len(), |end| end + 8)
+}
+
+/// Whether a GIF file begins here: behind its name, its sizes and its palette comes a block.
+fn is_gif(bytes: &[u8]) -> bool {
+    let is_named = bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a");
+    let flags = usize::from(bytes.get(10).copied().unwrap_or(0));
+    let palette = if flags & 0x80 == 0 {
+        0
+    } else {
+        6 << (flags & 7)
+    };
+    let block = bytes.get(13 + palette..15 + palette);
+    is_named && matches!(block, Some([0x2C, _] | [0x21, 0x01 | 0xF9 | 0xFE | 0xFF]))
+}
+
+/// Whether a BMP file begins here: its size, nothing, where the pixels are, and a header of a known
+/// length.
+fn is_bmp(bytes: &[u8]) -> bool {
+    let head = bytes.get(..18).unwrap_or_default();
+    let lengths = [12, 40, 52, 56, 64, 108, 124];
+    head.starts_with(b"BM")
+        && head[6..10] == [0; 4]
+        && head[15..18] == [0; 3]
+        && head[12..14] == [0; 2]
+        && lengths.contains(&head[14])
 }
 
 fn is_base64_head(bytes: &[u8]) -> bool {
@@ -214,6 +244,7 @@ pub(crate) mod tests {
             minolta,
             preview(ImageFormat::Png),
             preview(ImageFormat::WebP),
+            preview(ImageFormat::Bmp),
             base64(&jpeg, "").into(),
             base64(&jpeg, "\r\n").into(),
             base64(&jpeg, "&#xA;").into(),
@@ -236,6 +267,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn gif_pictures_go_with_all_that_follows() {
+        let head = b"GIF89a\x18\0\x10\0\x80\0\0\x0A\x0B\x0C\xFF\xFF\xFF";
+        for block in [
+            &b"\x21\xF9\x04\0\0\0\0\0,"[..],
+            b",\0\0\0\0\x18\0\x10\0\0\x02",
+        ] {
+            let bytes = [b"before", &head[..], block, b"and lines"].concat();
+            assert_eq!(find(&bytes), vec![6..bytes.len(); 1]);
+        }
+    }
+
+    #[test]
     fn what_only_looks_like_a_picture_stays() {
         let base64_of_text = base64(&b"no picture, but text ".repeat(20), "\n");
         for bytes in [
@@ -243,6 +286,8 @@ pub(crate) mod tests {
             b"\xD8\xFF\xE0\0\x04ab\x12\x34 is no chain of segments",
             b"/9j/ is how JPEG begins in base64; iVBORw0KGgo is PNG",
             b"#ffd8ff is a shade of pink",
+            b"GIF89a is the name of a format, and so is BM, for files of bitmaps",
+            b"BM\x10\0\0\0\0\0\0\0\x36\0\0\0\x29\0\0\0, a header of no known length",
             base64_of_text.as_bytes(),
             b"",
         ] {

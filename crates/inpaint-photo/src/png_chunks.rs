@@ -16,6 +16,13 @@ use std::io::Read;
 /// Longest text that is unpacked.
 const MAX_TEXT: u64 = 64 << 20;
 const PROFILE: &str = "Raw profile type ";
+/// Chunks of the picture itself, those that the decoder reads, and those that are no loss where the
+/// picture is written anew: the use of a palette, and where Apple's programs cut the data.
+const CONSUMED: [&[u8; 4]; 10] = [
+    b"IHDR", b"IDAT", b"tRNS", b"iCCP", b"fcTL", b"fdAT", b"hIST", b"sPLT", b"iDOT", b"dSIG",
+];
+/// Most bytes of a chunk that is kept without being understood.
+const MAX_UNKNOWN: usize = 2048;
 
 /// A chunk that is kept as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,11 +110,29 @@ pub(crate) fn read(file: &[u8], metadata: &mut Metadata) {
                 metadata.png_chunks.push(PngChunk { name, data });
             }
             b"tEXt" | b"zTXt" | b"iTXt" => read_text(name, content, metadata),
-            b"IEND" => return,
-            _ => {}
+            b"IEND" => {
+                let behind = data.get(length + 4..).unwrap_or_default();
+                metadata.has_data_behind = behind.iter().any(|&byte| byte != 0);
+                return;
+            }
+            name if CONSUMED.contains(&name) => {}
+            _ if is_independent(&name) && length <= MAX_UNKNOWN && !pictures::is_any(content) => {
+                let data = content.to_vec();
+                metadata.png_chunks.push(PngChunk { name, data });
+            }
+            _ => metadata.lose(format!("the PNG chunk {}", name.escape_ascii())),
         }
         rest = data.get(length + 4..).unwrap_or_default();
     }
+}
+
+/// Whether a chunk's name says that nobody needs to know it, and that what it says stays true where
+/// the picture changes.
+fn is_independent(name: &[u8; 4]) -> bool {
+    name.iter().all(u8::is_ascii_alphabetic)
+        && name[0].is_ascii_lowercase()
+        && name[2].is_ascii_uppercase()
+        && name[3].is_ascii_lowercase()
 }
 
 fn read_text(name: [u8; 4], content: &[u8], metadata: &mut Metadata) {

@@ -249,6 +249,32 @@ fn significant_bits_and_background_of_png_files_are_kept() {
 }
 
 #[test]
+fn chunks_of_programs_are_kept_or_named() {
+    let picture = picture(9, 9);
+    let chunks = [
+        (*b"veNd", b"a note of the program's".to_vec()),
+        (*b"prVW", file(&picture.clone().into(), ImageFormat::Bmp)),
+        (*b"biGg", vec![7; 5000]),
+    ];
+    let mut png = png_with(&picture, &chunks);
+    png.extend(b"more");
+    let photo = decode(&png);
+    let again = encode(&photo, ImageFormat::Png);
+    assert_eq!(chunk(&again, b"veNd"), Some(chunks[0].1.clone()));
+    let said = photo.warnings()[0].to_string();
+    for name in ["prVW", "biGg"] {
+        assert!(said.contains(&format!("the PNG chunk {name}")), "{said}");
+        assert!(!again.windows(4).any(|window| window == name.as_bytes()));
+    }
+    assert!(!again.ends_with(b"more"));
+    let mut png = png_with(&picture, &[]);
+    assert_eq!(decode(&png).warnings(), []);
+    png.extend(b"more");
+    let said = decode(&png).warnings()[0].to_string();
+    assert!(said.contains("behind the picture"), "{said}");
+}
+
+#[test]
 fn the_background_of_a_palette_is_a_colour() {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, 4, 1);
