@@ -6,19 +6,20 @@ use crate::png_chunks::PngChunk;
 use crate::{exif, jpeg_segments, photoshop, png_chunks, webp_file, xmp};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat};
+use std::ops::Range;
 
 /// Where TIFF files keep what other formats keep in segments and chunks.
 const ICC_TAG: u16 = 34675;
 const XMP_TAG: u16 = 700;
 const IPTC_TAG: u16 = 33723;
 const PHOTOSHOP_TAG: u16 = 34377;
-const EXTRA_SAMPLES_TAG: u16 = 338;
 /// Size of the BMP header that has a place for a profile; where it names its colour space, and how
 /// one that is embedded; where place (from the header on) and length of the profile are.
 pub(crate) const BMP_V5_HEADER: u32 = 124;
 pub(crate) const BMP_COLOUR_SPACE: Range<usize> = 70..74;
 pub(crate) const BMP_EMBEDDED: &[u8] = b"DEBM";
 pub(crate) const BMP_PROFILE_PLACE: usize = 126;
+const EXTRA_SAMPLES_TAG: u16 = 338;
 const COMPRESSION_TAG: u16 = 259;
 const PREDICTOR_TAG: u16 = 317;
 
@@ -40,6 +41,8 @@ pub(crate) struct Metadata {
     pub tiff_fields: Vec<Field>,
     /// How the samples of a TIFF file are packed.
     pub tiff_packing: Option<TiffPacking>,
+    /// How coarsely a lossy WebP file is quantised, from 0 to 127.
+    pub webp_quantiser: Option<u8>,
     /// Comments of JPEG files.
     pub comments: Vec<Vec<u8>>,
     /// Segments of a JPEG file that are kept as they are.
@@ -47,8 +50,6 @@ pub(crate) struct Metadata {
     /// Chunks of a PNG file that are kept as they are.
     pub png_chunks: Vec<PngChunk>,
     /// Colours are multiplied by alpha, as TIFF files can declare.
-    /// How coarsely a lossy WebP file is quantised, from 0 to 127.
-    pub webp_quantiser: Option<u8>,
     pub is_alpha_associated: bool,
     /// The file holds further pictures.
     pub is_first_of_several: bool,
@@ -163,15 +164,18 @@ impl Metadata {
                 metadata.tiff_fields = tiff.own;
             }
             ImageFormat::WebP => {
-                // VP8X with the flag of animations.
-                metadata.is_first_of_several = file.get(12..16) == Some(b"VP8X")
                 metadata.webp_quantiser = webp_file::quantiser(file);
                 webp_file::lost(file)
                     .into_iter()
                     .for_each(|what| metadata.lose(what));
+                // VP8X with the flag of animations.
+                metadata.is_first_of_several = file.get(12..16) == Some(b"VP8X")
                     && file.get(20).is_some_and(|flags| flags & 2 != 0);
             }
-            ImageFormat::Bmp => metadata.density = bmp_density(file),
+            ImageFormat::Bmp => {
+                metadata.density = bmp_density(file);
+                metadata.icc = bmp_profile(file).or(metadata.icc);
+            }
             _ => {}
         }
         metadata.remove_previews();
@@ -272,6 +276,17 @@ pub(crate) fn swaps_sides(orientation: Orientation) -> bool {
             | Orientation::Rotate90FlipH
             | Orientation::Rotate270FlipH
     )
+}
+
+fn bmp_profile(file: &[u8]) -> Option<Vec<u8>> {
+    let number = |at: usize| Some(u32::from_le_bytes(file.get(at..at + 4)?.try_into().ok()?));
+    let is_embedded = file.get(BMP_COLOUR_SPACE)? == BMP_EMBEDDED;
+    if number(14)? < BMP_V5_HEADER || !is_embedded {
+        return None;
+    }
+    let start = 14usize.checked_add(number(BMP_PROFILE_PLACE)? as usize)?;
+    let end = start.checked_add(number(BMP_PROFILE_PLACE + 4)? as usize)?;
+    Some(file.get(start..end)?.to_vec())
 }
 
 fn bmp_density(file: &[u8]) -> Option<Density> {

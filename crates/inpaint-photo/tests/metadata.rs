@@ -202,7 +202,36 @@ fn a_profile_of_another_colour_space_goes() {
 #[test]
 fn what_bmp_cannot_hold_is_said() {
     let encoded = decode(&camera_file()).encode(Some(ImageFormat::Bmp), &EncodeOptions::default());
-    assert_eq!(encoded.unwrap().warnings.len(), 3);
+    assert_eq!(encoded.unwrap().warnings.len(), 2);
+}
+
+#[test]
+fn profiles_have_a_place_in_bmp_files() {
+    let profile = icc_profile(b"RGB ");
+    let segment = [b"ICC_PROFILE\0\x01\x01", &profile[..]].concat();
+    let jpeg = jpeg_with_segments(&picture(9, 5), &[(0xE2, segment)]);
+    let with_alpha = DynamicImage::from(picture(9, 5)).to_rgba8();
+    for photo in [
+        decode(&jpeg),
+        decode(&common::file(&with_alpha.into(), ImageFormat::Png)),
+    ] {
+        let plain = encode(&photo, ImageFormat::Bmp);
+        let again = decode(&plain);
+        assert_eq!(again.pixels().to_rgba8(), photo.pixels().to_rgba8());
+        let is_profiled = contains(&plain, b"acsp");
+        assert_eq!(
+            is_profiled,
+            contains(&encode(&photo, ImageFormat::Tiff), b"acsp")
+        );
+        assert_eq!(
+            is_profiled,
+            contains(&encode(&again, ImageFormat::Bmp), &profile)
+        );
+        assert_eq!(
+            is_profiled,
+            contains(&encode(&again, ImageFormat::Jpeg), &profile)
+        );
+    }
 }
 
 #[test]
