@@ -103,11 +103,21 @@ impl TrainConfig {
         self.model.check()?;
         self.discriminators.check(self.model.patch_px)?;
         self.data.check()?;
-        let side = self.losses.completed_l1_box_px;
-        if side.is_multiple_of(2) {
+        let LossConfig {
+            completed_l1_box_px,
+            log_squared_boxes_px: boxes,
+            ..
+        } = &self.losses;
+        if completed_l1_box_px.is_multiple_of(2) {
             return Err(ConfigError::new(
                 "losses.completed_l1_box_px",
-                format!("{side} is not an odd number"),
+                format!("{completed_l1_box_px} is not an odd number"),
+            ));
+        }
+        if boxes.is_empty() || boxes.iter().any(|side| side.is_multiple_of(2)) {
+            return Err(ConfigError::new(
+                "losses.log_squared_boxes_px",
+                format!("{boxes:?} are not odd numbers, one or more"),
             ));
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
@@ -272,6 +282,10 @@ pub struct LossConfig {
     /// as much as any other, while with [`Self::squared`] those that nobody could guess drown the
     /// others. The paper's value and the default is 0.
     pub log_squared: f64,
+    /// Sides in pixels, odd, of the boxes over whose means the error of [`Self::log_squared`] is
+    /// taken, with equal shares. Most of the error of pixels is fine detail that nobody can know;
+    /// larger boxes ask for the right colours. Default 1, pixels alone.
+    pub log_squared_boxes_px: Vec<usize>,
     /// Weight of the features of the coarse network's completed picture against the truth's; needs the weights of a feature network. With it, texture that lies a
     /// pixel beside the truth's is no longer punished like texture that is wrong. The paper's value
     /// and the default is 0.
@@ -322,6 +336,7 @@ impl Default for LossConfig {
             known: 0.0,
             squared: 0.0,
             log_squared: 0.0,
+            log_squared_boxes_px: vec![1],
             coarse_perceptual: 0.0,
             completed_log_squared: 0.0,
             completed_l1: 0.0,

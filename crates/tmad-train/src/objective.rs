@@ -66,11 +66,13 @@ pub fn objective(
         let value = losses::reconstruction(coarse.clone(), image.clone(), mask.clone(), &scaled);
         let mut terms = vec![("reconstruction", value)];
         if weights.log_squared != 0.0 {
-            let value = losses::log_squared(coarse.clone(), image.clone(), mask.clone());
-            terms.push((
-                "log_squared",
-                value * (weights.log_squared * share.pictures),
-            ));
+            let boxes = &weights.log_squared_boxes_px;
+            let weight = weights.log_squared * share.pictures / boxes.len() as f64;
+            let of_boxes = |&side: &usize| {
+                losses::log_squared(coarse.clone(), image.clone(), mask.clone(), side)
+            };
+            let sum = boxes.iter().map(of_boxes).reduce(|sum, value| sum + value);
+            terms.extend(sum.map(|sum| ("log_squared", sum * weight)));
         }
         if let Some(features) = features.filter(|_| weights.coarse_perceptual != 0.0) {
             let found = select_hole(mask, coarse, image.clone());
@@ -103,7 +105,7 @@ pub fn objective(
     let synthesis = model.synthesise(start, inputs, layout);
     if weights.completed_log_squared != 0.0 {
         let (completed, truth) = (synthesis.completed.clone(), inputs.image.clone());
-        let value = losses::log_squared(completed, truth, inputs.mask.clone());
+        let value = losses::log_squared(completed, truth, inputs.mask.clone(), 1);
         let weight = weights.completed_log_squared * share.pictures;
         terms.push(("completed_log_squared", value * weight));
     }

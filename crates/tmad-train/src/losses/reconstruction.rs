@@ -34,13 +34,27 @@ const LEAST: f64 = 4e-4;
 /// Mean over the pictures of ln(mean squared error over the hole), which is their mean PSNR times
 /// −ln(10)/10, plus a constant. Pictures without a hole count as perfect.
 ///
+/// The error is that of means over boxes of `box_px` pixels, an odd number; known pixels have none.
+/// With 1 it is that of pixels.
+///
 /// # Shapes
 ///
 /// As for [`reconstruction`].
-pub fn log_squared(coarse: Tensor<4>, image: Tensor<4>, mask: Tensor<4>) -> Tensor<1> {
-    let of_pictures = |x: Tensor<4>| x.flatten::<2>(1, 3).sum_dim(1);
-    let error = (coarse - image).square().sum_dim(1) * mask.clone();
-    let mean = of_pictures(error) / (of_pictures(mask) * 3.0 + EPSILON);
+pub fn log_squared(
+    coarse: Tensor<4>,
+    image: Tensor<4>,
+    mask: Tensor<4>,
+    box_px: usize,
+) -> Tensor<1> {
+    let energy = |x: Tensor<4>| {
+        let means = match box_px {
+            1 => x,
+            side => tmad_ops::box_means(x, side),
+        };
+        means.square().flatten::<2>(1, 3).sum_dim(1)
+    };
+    let error = energy((coarse - image) * mask.clone());
+    let mean = error / (energy(mask) * 3.0 + EPSILON);
     (mean + LEAST).log().mean()
 }
 
@@ -62,9 +76,32 @@ mod tests {
         // Half of each picture, or nothing.
         let left = Tensor::<1>::from_floats([1.0, 0.0, 1.0, 0.0, 0.0], &device);
         let mask = hole.expand([3, 1, 4, 5]) * left.reshape([1, 1, 1, 5]);
-        let found = log_squared(error, image, mask).into_scalar::<f32>() as f64;
         let expected = [0.04f64, 0.25, 0.0].map(|mse| (mse + LEAST).ln());
         let expected = expected.iter().sum::<f64>() / 3.0;
-        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        // The mean of an error that is the same everywhere is that error.
+        for box_px in [1, 3] {
+            let found = log_squared(error.clone(), image.clone(), mask.clone(), box_px);
+            let found = found.into_scalar::<f32>() as f64;
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn means_over_boxes_do_not_see_what_cancels_within_them() {
+        let device = Device::flex();
+        let signs: Vec<f32> = (0..81).map(|i| [0.3, -0.3][i % 2]).collect();
+        let error = Tensor::<1>::from_floats(signs.as_slice(), &device)
+            .reshape([1, 1, 9, 9])
+            .expand([1, 3, 9, 9]);
+        let (image, mask) = (
+            Tensor::zeros_like(&error),
+            Tensor::ones([1, 1, 9, 9], &device),
+        );
+        let of = |box_px| {
+            let found = log_squared(error.clone(), image.clone(), mask.clone(), box_px);
+            found.into_scalar::<f32>() as f64
+        };
+        assert!((of(1) - (0.09 + LEAST).ln()).abs() < 1e-5);
+        assert!(of(5) < of(3) && of(3) < of(1) - 3.0, "{} {}", of(3), of(5));
     }
 }
