@@ -26,7 +26,7 @@ pub struct HoleGroup {
 /// reach farther than 1,024 px are cut into parts.
 pub fn hole_groups(mask: &Mask) -> Vec<HoleGroup> {
     let columns = mask.width().div_ceil(BLOCK_PX) as usize;
-    let mut blocks = hole_blocks(mask);
+    let mut blocks = hole_blocks(mask, BLOCK_PX);
     let rows = blocks.len() / columns.max(1);
     let mut groups = Vec::new();
     for first in 0..blocks.len() {
@@ -60,26 +60,31 @@ pub fn hole_groups(mask: &Mask) -> Vec<HoleGroup> {
     groups
 }
 
-/// Bounds of the holes in every block, row by row.
-fn hole_blocks(mask: &Mask) -> Vec<Option<Rect>> {
+/// Bounds of the holes in every square of `side_px` pixels, row by row, the first at the picture's
+/// corner.
+///
+/// # Panics
+///
+/// If `side_px` is 0.
+pub fn hole_blocks(mask: &Mask, side_px: u32) -> Vec<Option<Rect>> {
     let (width, height) = mask.dimensions();
-    let columns = width.div_ceil(BLOCK_PX) as usize;
-    let rows = height.div_ceil(BLOCK_PX) as usize;
+    let columns = width.div_ceil(side_px) as usize;
+    let rows = height.div_ceil(side_px) as usize;
     let mut blocks: Vec<Option<Rect>> = vec![None; columns * rows];
     let pixels = mask.as_bytes().chunks_exact(width.max(1) as usize);
     for (y, row) in pixels.enumerate() {
-        for (column, block) in row.chunks(BLOCK_PX as usize).enumerate() {
+        for (column, block) in row.chunks(side_px as usize).enumerate() {
             let Some(first) = block.iter().position(|&hole| hole != 0) else {
                 continue;
             };
             let last = block.iter().rposition(|&hole| hole != 0).unwrap_or(first);
             let run = Rect {
-                x: column as u32 * BLOCK_PX + first as u32,
+                x: column as u32 * side_px + first as u32,
                 y: y as u32,
                 width: (last + 1 - first) as u32,
                 height: 1,
             };
-            let bounds = &mut blocks[y / BLOCK_PX as usize * columns + column];
+            let bounds = &mut blocks[y / side_px as usize * columns + column];
             *bounds = Some(bounds.map_or(run, |bounds| bounds.hull(run)));
         }
     }

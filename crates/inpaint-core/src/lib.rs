@@ -50,7 +50,7 @@ pub use explanation::{
     ExplainedCandidate, ExplainedPatch, Explanation, Origin, OriginKind, Square, TextureMethod,
 };
 pub use figure::figure;
-pub use groups::{HoleGroup, hole_groups};
+pub use groups::{HoleGroup, hole_blocks, hole_groups};
 pub use image;
 pub use image::{GrayImage, RgbImage};
 pub use inpainter::{Control, Inpainter, ProgressCallback};

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 mod explain;
 mod structure;
 mod synthesis;
+mod tiles;
 
 /// Weights that this project trained, compiled in.
 #[cfg(feature = "built-in-weights")]

@@ -1,5 +1,6 @@
 //! The stage that chooses from copies and retrieved windows what the texture is to follow.
 
+use super::tiles::{Tile, tiles};
 use super::{Retrieved, STAGE, TMad};
 use crate::aligned::{AlignedSynthesis, Sources};
 use crate::model::{Inputs, guided_copies};
@@ -20,12 +21,6 @@ use rayon::prelude::*;
 const CELLS_AT_ONCE: usize = 32;
 /// Windows of the memory that are embedded at once.
 const WINDOWS_AT_ONCE: usize = 32;
-/// Side of the tiles that the network in register makes at once, to bound memory.
-const TILE_PX: u32 = 512;
-/// Pixels around a tile that the network sees, too, or as many as four times the hole's width
-/// where that is less, but never less than the last.
-const HALO_PX: u32 = 64;
-const LEAST_HALO_PX: u32 = 24;
 /// Share of the stage's work that the copies are, and that is done after retrieval.
 const COPYING: f32 = 0.5;
 const RETRIEVED: f32 = 0.6;
@@ -96,41 +91,27 @@ impl TMad {
     ) -> Result<Synthesised, InpaintError> {
         let mut choices = vec![0; region.mask.as_bytes().len()];
         let mut completed = region.image.clone();
-        let Some(bounds) = region.mask.hole_bounds() else {
+        if region.mask.is_empty() {
             return Ok(Synthesised {
                 completed,
                 detail_px,
                 patches: Vec::new(),
                 choices,
             });
-        };
+        }
         let part = control.part(0.0, COPYING);
         let copies = &guided_copies(structure, detail_px, &region.mask, &part)?;
         let patches = self.retrieve(region, copies, structure, control)?;
         let retrieved = self.in_place(region, copies, &patches);
-        let counts = HoleCounts::new(&region.mask);
-        let (width, height) = region.image.dimensions();
-        let halo = (4 * bounds.width.max(bounds.height)).clamp(LEAST_HALO_PX, HALO_PX);
-        let tops = (bounds.y..bounds.y + bounds.height).step_by(TILE_PX as usize);
-        let lefts = (bounds.x..bounds.x + bounds.width).step_by(TILE_PX as usize);
-        let tiles: Vec<_> = (tops.flat_map(|y| lefts.clone().map(move |x| (x, y))))
-            .filter(|&(x, y)| counts.in_square(y as i32, x as i32, TILE_PX as i32) > 0)
-            .collect();
-        for (index, &(left, top)) in tiles.iter().enumerate() {
+        let width = region.image.width();
+        let tiles = tiles(&region.mask);
+        for (index, Tile { hole, seen }) in tiles.iter().enumerate() {
             control.check_cancelled()?;
-            let along = |start: u32, end: u32, limit: u32| {
-                let first = start.saturating_sub(halo);
-                (first, ((end + halo).min(limit) - first) as usize)
-            };
-            let right = (left + TILE_PX).min(bounds.x + bounds.width);
-            let bottom = (top + TILE_PX).min(bounds.y + bounds.height);
-            let (x, window_width) = along(left, right, width);
-            let (y, window_height) = along(top, bottom, height);
             let window = Window {
-                y: y as i32,
-                x: x as i32,
-                height: window_height,
-                width: window_width,
+                y: seen.y as i32,
+                x: seen.x as i32,
+                height: seen.height as usize,
+                width: seen.width as usize,
             };
             let cut = |image: &RgbImage| self.cut(image, &[window]);
             let plane = |bytes: &[u8], number: fn(u8) -> f32| {
@@ -147,10 +128,12 @@ impl TMad {
             });
             let tile = tensor_to_images(output).remove(0);
             let numbers = tensor_values(numbers.float());
-            for v in top..bottom {
-                for u in (left..right).filter(|&u| region.mask.is_hole(u, v)) {
-                    completed.put_pixel(u, v, *tile.get_pixel(u - x, v - y));
-                    let number = numbers[(v - y) as usize * window_width + (u - x) as usize];
+            for v in hole.y..hole.y + hole.height {
+                let inside = hole.x..hole.x + hole.width;
+                for u in inside.filter(|&u| region.mask.is_hole(u, v)) {
+                    let (x, y) = (u - seen.x, v - seen.y);
+                    completed.put_pixel(u, v, *tile.get_pixel(x, y));
+                    let number = numbers[(y * seen.width + x) as usize];
                     let at = v as usize * width as usize + u as usize;
                     choices[at] = if copies.doubt[at] == 0 {
                         0
