@@ -33,9 +33,10 @@ pub const CONFIG_KEY: &str = "config";
 
 /// Windows of a texture memory at most.
 const MAX_WINDOWS: usize = 1536;
-/// The same for a hole of a single cell, as dust is: there can be hundreds of them, and embedding
-/// their windows would take most of the time.
-const MAX_WINDOWS_OF_A_CELL: usize = 96;
+/// The same for a small hole: one for so many of its pixels, but this many anyway. There can be
+/// hundreds of specks of dust, and embedding their windows would take most of the time.
+const PIXELS_OF_A_WINDOW: usize = 4;
+const FEW_WINDOWS: usize = 96;
 
 /// T-MAD, ready to inpaint.
 #[derive(Debug)]
@@ -113,13 +114,10 @@ impl TMad {
         &self.metadata
     }
 
-    /// The windows of the texture memory of a picture with this mask and as many cells; beyond
-    /// [`MAX_WINDOWS`], their distance grows.
-    fn windows(&self, mask: &Mask, num_cells: usize, seed: u64) -> Vec<Position> {
-        let most = match num_cells {
-            1 => MAX_WINDOWS_OF_A_CELL,
-            _ => MAX_WINDOWS,
-        };
+    /// The windows of the texture memory of a picture with this mask; beyond as many as pay for
+    /// its hole, their distance grows.
+    fn windows(&self, mask: &Mask, seed: u64) -> Vec<Position> {
+        let most = (mask.hole_area() / PIXELS_OF_A_WINDOW).clamp(FEW_WINDOWS, MAX_WINDOWS);
         let ModelConfig {
             patch_px, memory, ..
         } = self.model.config();

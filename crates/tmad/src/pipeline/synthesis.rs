@@ -175,7 +175,7 @@ impl TMad {
         };
         let squares = |positions: &[Position]| positions.iter().map(square).collect::<Vec<_>>();
         let cells = hole_cells(&region.mask, side, 0);
-        let windows = self.windows(&region.mask, cells.len(), control.seed);
+        let windows = self.windows(&region.mask, control.seed);
         let mut keys = Vec::new();
         for windows in windows.chunks(WINDOWS_AT_ONCE) {
             keys.extend(self.model.keys(&self.cut(&copies.voted, &squares(windows))));
@@ -255,7 +255,7 @@ impl TMad {
         if cells.is_empty() {
             return Ok((region.image.clone(), Vec::new()));
         }
-        let windows = self.windows(&region.mask, cells.len(), control.seed);
+        let windows = self.windows(&region.mask, control.seed);
         let inputs = Inputs::without_prior(&[&region.image], vec![&region.mask], &self.device);
         let guess = images_to_tensor(&[structure], &self.device);
         let memory = [self.model.remember(&guess, &windows)];
