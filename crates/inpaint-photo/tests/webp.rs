@@ -33,7 +33,7 @@ fn lossy(pixels: &DynamicImage, quality: u8, exif: Vec<u8>) -> Vec<u8> {
         false => ColorType::Rgb8,
     };
     encoder
-        .encode(pixels.as_bytes(), SIZE.0, SIZE.1, color)
+        .encode(pixels.as_bytes(), pixels.width(), pixels.height(), color)
         .unwrap();
     file
 }
@@ -98,6 +98,45 @@ fn files_with_loss_stay_so_at_about_their_size() {
         };
         let stripped = photo.encode(None, &options).unwrap().bytes;
         assert_eq!(stripped.get(12..16), Some(&b"VP8 "[..]));
+    }
+}
+
+#[test]
+fn pictures_of_every_size_are_whole_to_their_edges() {
+    for (width, height) in [
+        (1, 1),
+        (2, 3),
+        (33, 1),
+        (1, 40),
+        (15, 17),
+        (16, 32),
+        (95, 63),
+    ] {
+        let wave = |at: u32, scale: f32| 128.0 + 90.0 * (at as f32 / scale).sin();
+        let pixels = RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([
+                wave(x, 17.0) as u8,
+                wave(y, 13.0) as u8,
+                wave(x + y, 23.0) as u8,
+            ])
+        });
+        let mut photo = decode(&lossy(&pixels.clone().into(), 90, Vec::new()));
+        let everything = Mask::from_fn(width, height, |_, _| true);
+        photo.fill_hole(&pixels, &everything.into()).unwrap();
+        let after = encode(&photo, ImageFormat::WebP);
+        assert!(chunk(&after, b"VP8 ").is_some(), "{width} x {height}");
+        let after = decode(&after).pixels().to_rgb8();
+        assert_eq!(after.dimensions(), (width, height));
+        for (x, y, pixel) in after.enumerate_pixels() {
+            let before = pixels.get_pixel(x, y);
+            for (before, after) in before.0.into_iter().zip(pixel.0) {
+                // Colours are halved in both directions.
+                assert!(
+                    before.abs_diff(after) < 40,
+                    "{x}, {y} of {width} x {height}"
+                );
+            }
+        }
     }
 }
 

@@ -18,23 +18,15 @@ pub(super) fn encode(
     if metadata.photoshop.is_some() {
         dropped("captions (IPTC) are");
     }
-    if let Some(quantiser) = metadata.webp_quantiser {
-        let mut params = EncoderParams::default();
-        params.use_lossy = true;
-        params.lossy_quality = quality(quantiser);
-        let bytes = encode_by(params, pixels, metadata)?;
+    if let Some(quantiser) = metadata.webp_quantiser
+        && let Some(bytes) = encode_lossy(pixels, quality(quantiser), metadata)
         // VP8 has bounds that the encoder does not watch (512 KB for how pixels are predicted).
-        if is_readable(&bytes, pixels) {
-            return Ok(bytes);
-        }
+        && is_readable(&bytes, pixels)
+    {
+        return Ok(bytes);
     }
-    encode_by(EncoderParams::default(), pixels, metadata)
-}
-
-fn encode_by(params: EncoderParams, pixels: &DynamicImage, metadata: &Metadata) -> EncodeResult {
     let mut bytes = Vec::new();
     let mut encoder = WebPEncoder::new(&mut bytes);
-    encoder.set_params(params);
     if let Some(icc) = &metadata.icc {
         encoder.set_icc_profile(icc.clone());
     }
@@ -52,6 +44,98 @@ fn encode_by(params: EncoderParams, pixels: &DynamicImage, metadata: &Metadata) 
     };
     encoder.encode(pixels.as_bytes(), pixels.width(), pixels.height(), color)?;
     Ok(bytes)
+}
+
+/// A file with loss; `None` if the picture is too large.
+fn encode_lossy(pixels: &DynamicImage, quality: u8, metadata: &Metadata) -> Option<Vec<u8>> {
+    let (width, height) = (pixels.width(), pixels.height());
+    let has_alpha = pixels.color().has_alpha();
+    let mut flags = if has_alpha { 0x10 } else { 0 };
+    let mut body = b"WEBP".to_vec();
+    let parts = [
+        (b"ICCP", 0x20, &metadata.icc),
+        (b"EXIF", 0x08, &metadata.exif),
+        (b"XMP ", 0x04, &metadata.xmp),
+    ];
+    for (_, flag, _) in parts.iter().filter(|(_, _, data)| data.is_some()) {
+        flags |= flag;
+    }
+    if flags != 0 {
+        let canvas = [width - 1, height - 1].map(|side| side.to_le_bytes());
+        let header = [&[flags, 0, 0, 0], &canvas[0][..3], &canvas[1][..3]].concat();
+        put_chunk(&mut body, b"VP8X", &header)?;
+    }
+    if let Some(icc) = &metadata.icc {
+        put_chunk(&mut body, b"ICCP", icc)?;
+    }
+    if has_alpha {
+        let alpha = pixels.to_luma_alpha8();
+        let alpha: Vec<u8> = alpha.pixels().map(|pixel| pixel[1]).collect();
+        let frame = frame(
+            &alpha,
+            (width, height),
+            ColorType::L8,
+            EncoderParams::default(),
+        )?;
+        // Compressed without loss, without what says so and gives the size once more.
+        put_chunk(&mut body, b"ALPH", &[&[1], frame.get(5..)?].concat())?;
+    }
+    put_chunk(
+        &mut body,
+        b"VP8 ",
+        &lossy_frame(&pixels.to_rgb8(), quality)?,
+    )?;
+    for (name, _, data) in &parts[1..] {
+        if let Some(data) = data {
+            put_chunk(&mut body, name, data)?;
+        }
+    }
+    let mut file = Vec::with_capacity(body.len() + 8);
+    put_chunk(&mut file, b"RIFF", &body)?;
+    Some(file)
+}
+
+/// The picture as whole macroblocks, since the encoder leaves what is missing of the last ones, and
+/// a last odd row or column, black.
+fn lossy_frame(pixels: &RgbImage, quality: u8) -> Option<Vec<u8>> {
+    let (width, height) = pixels.dimensions();
+    let size = (width.next_multiple_of(16), height.next_multiple_of(16));
+    let padded = RgbImage::from_fn(size.0, size.1, |x, y| {
+        *pixels.get_pixel(x.min(width - 1), y.min(height - 1))
+    });
+    let mut params = EncoderParams::default();
+    params.use_lossy = true;
+    params.lossy_quality = quality;
+    let mut frame = frame(&padded, size, ColorType::Rgb8, params)?;
+    // RFC 6386, 9.1: the size, of 14 bits each, behind the tag and the start code.
+    let size = [width, height].map(|side| (side as u16).to_le_bytes());
+    frame.get_mut(6..10)?.copy_from_slice(&size.concat());
+    Some(frame)
+}
+
+/// The only chunk of a file without metadata.
+fn frame(
+    samples: &[u8],
+    (width, height): (u32, u32),
+    color: ColorType,
+    params: EncoderParams,
+) -> Option<Vec<u8>> {
+    let mut file = Vec::new();
+    let mut encoder = WebPEncoder::new(&mut file);
+    encoder.set_params(params);
+    encoder.encode(samples, width, height, color).ok()?;
+    let size = u32::from_le_bytes(file.get(16..20)?.try_into().ok()?) as usize;
+    Some(file.get(20..20 + size)?.to_vec())
+}
+
+fn put_chunk(bytes: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) -> Option<()> {
+    bytes.extend(name);
+    bytes.extend(u32::try_from(data.len()).ok()?.to_le_bytes());
+    bytes.extend(data);
+    if data.len() % 2 == 1 {
+        bytes.push(0);
+    }
+    Some(())
 }
 
 /// The encoder's quality, from 0 to 100, for a picture that was quantised once already.
