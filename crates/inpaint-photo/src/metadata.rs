@@ -151,8 +151,10 @@ impl Metadata {
                     is_predicted: numbers(PREDICTOR_TAG).first() == Some(&2),
                 });
                 let num_lost = extra.len() - usize::from(matches!(extra.first(), Some(1 | 2)));
-                if num_lost > 0 {
-                    metadata.lose(format!("{num_lost} further channels of the TIFF file"));
+                match num_lost {
+                    0 => {}
+                    1 => metadata.lose("a further channel of the TIFF file"),
+                    n => metadata.lose(format!("{n} further channels of the TIFF file")),
                 }
                 let tiff = exif::Directories::parse_tiff(file);
                 metadata.density = tiff.density();

@@ -21,6 +21,10 @@ const PROFILE: &str = "Raw profile type ";
 const CONSUMED: [&[u8; 4]; 10] = [
     b"IHDR", b"IDAT", b"tRNS", b"iCCP", b"fcTL", b"fdAT", b"hIST", b"sPLT", b"iDOT", b"dSIG",
 ];
+/// How the samples are meant, and when they were.
+const ABOUT_SAMPLES: [&[u8; 4]; 9] = [
+    b"sBIT", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"tIME", b"bKGD",
+];
 /// Most bytes of a chunk that is kept without being understood.
 const MAX_UNKNOWN: usize = 2048;
 
@@ -35,6 +39,11 @@ impl PngChunk {
     /// Whether people wrote it, or a program for people.
     pub fn is_text(&self) -> bool {
         matches!(&self.name, b"tEXt" | b"zTXt" | b"iTXt")
+    }
+
+    /// Whether nobody here knows what it says.
+    pub fn is_unknown(&self) -> bool {
+        !self.is_text() && !ABOUT_SAMPLES.contains(&&self.name)
     }
 
     /// What it says for samples of this kind, if it says something about samples at all; `None` if
@@ -104,8 +113,7 @@ pub(crate) fn read(file: &[u8], metadata: &mut Metadata) {
                 let chunk = data.map(|data| PngChunk { name, data });
                 metadata.png_chunks.extend(chunk);
             }
-            // How the samples are meant, and when they were.
-            b"sBIT" | b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"mDCV" | b"cLLI" | b"tIME" => {
+            known if ABOUT_SAMPLES.contains(&known) => {
                 let data = content.to_vec();
                 metadata.png_chunks.push(PngChunk { name, data });
             }
@@ -115,7 +123,7 @@ pub(crate) fn read(file: &[u8], metadata: &mut Metadata) {
                 metadata.has_data_behind = behind.iter().any(|&byte| byte != 0);
                 return;
             }
-            name if CONSUMED.contains(&name) => {}
+            known if CONSUMED.contains(&known) => {}
             _ if is_independent(&name) && length <= MAX_UNKNOWN && !pictures::is_any(content) => {
                 let data = content.to_vec();
                 metadata.png_chunks.push(PngChunk { name, data });

@@ -267,6 +267,9 @@ fn chunks_of_programs_are_kept_or_named() {
         assert!(!again.windows(4).any(|window| window == name.as_bytes()));
     }
     assert!(!again.ends_with(b"more"));
+    let tiff = photo.encode(Some(ImageFormat::Tiff), &EncodeOptions::default());
+    let said = tiff.unwrap().warnings.last().unwrap().to_string();
+    assert!(said.contains("chunks of the program's own"), "{said}");
     let mut png = png_with(&picture, &[]);
     assert_eq!(decode(&png).warnings(), []);
     png.extend(b"more");

@@ -122,6 +122,9 @@ impl Photo {
         if format != ImageFormat::Png && metadata.png_chunks.iter().any(PngChunk::is_text) {
             dropped("PNG texts are");
         }
+        if format != ImageFormat::Png && metadata.png_chunks.iter().any(PngChunk::is_unknown) {
+            dropped("chunks of the program's own are");
+        }
         let bytes = match format {
             ImageFormat::Jpeg => self.encode_jpeg(&pixels, &metadata, options, &mut dropped),
             ImageFormat::Png => png::encode(&pixels, self.is_bilevel, &metadata, &mut dropped),
