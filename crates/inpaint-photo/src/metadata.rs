@@ -166,6 +166,7 @@ impl Metadata {
                 metadata.tiff_fields = tiff.own;
             }
             ImageFormat::WebP => {
+                metadata.xmp = metadata.xmp.or_else(|| webp_file::misnamed_xmp(file));
                 metadata.webp_quantiser = webp_file::quantiser(file);
                 webp_file::lost(file)
                     .into_iter()

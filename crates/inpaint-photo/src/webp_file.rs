@@ -3,23 +3,50 @@
 //! Sources: RFC 9649 (the container); RFC 6386, sections 7, 9.2 to 9.6 and 19.2 (VP8).
 
 /// Chunks that are read, belong to what is read, or are no loss on their own.
-const KNOWN: [&[u8; 4]; 9] = [
-    b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ",
+const KNOWN: [&[u8; 4]; 10] = [
+    MISNAMED_XMP,
+    b"VP8X",
+    b"VP8 ",
+    b"VP8L",
+    b"ALPH",
+    b"ANIM",
+    b"ANMF",
+    b"ICCP",
+    b"EXIF",
+    b"XMP ",
 ];
+
+/// XMP as ImageMagick 6 writes it, where readers do not look for it.
+const MISNAMED_XMP: &[u8; 4] = b"XMP\0";
+
+/// The XMP of [`MISNAMED_XMP`].
+pub(crate) fn misnamed_xmp(file: &[u8]) -> Option<Vec<u8>> {
+    let (mut chunks, _) = chunks(file);
+    let (_, data) = chunks.find(|(name, _)| *name == MISNAMED_XMP)?;
+    Some(data.to_vec())
+}
+
+/// The chunks of a file, and what is behind it.
+fn chunks(file: &[u8]) -> (impl Iterator<Item = (&[u8; 4], &[u8])>, &[u8]) {
+    let size = file.get(4..8).and_then(|size| size.try_into().ok());
+    let end = size.map_or(0, u32::from_le_bytes) as usize + 8;
+    let (whole, behind) = file.split_at_checked(end).unwrap_or((file, &[]));
+    let mut rest = whole.get(12..).unwrap_or_default();
+    let chunks = std::iter::from_fn(move || {
+        let (name, data, next) = chunk(rest)?;
+        rest = next;
+        Some((name, data))
+    });
+    (chunks, behind)
+}
 
 /// What is in the file and is not kept, in words.
 pub(crate) fn lost(file: &[u8]) -> Vec<String> {
-    let size = file.get(4..8).and_then(|size| size.try_into().ok());
-    let end = size.map_or(0, u32::from_le_bytes) as usize + 8;
-    let (mut rest, behind) = file.split_at_checked(end).unwrap_or((file, &[]));
-    rest = rest.get(12..).unwrap_or_default();
-    let mut lost = Vec::new();
-    while let Some((name, _, next)) = chunk(rest) {
-        if !KNOWN.contains(&name) {
-            lost.push(format!("the WebP chunk {}", name.escape_ascii()));
-        }
-        rest = next;
-    }
+    let (chunks, behind) = chunks(file);
+    let unknown = chunks.filter(|(name, _)| !KNOWN.contains(name));
+    let mut lost: Vec<String> = unknown
+        .map(|(name, _)| format!("the WebP chunk {}", name.escape_ascii()))
+        .collect();
     if behind.iter().any(|&byte| byte != 0) {
         lost.push("what is stored behind the picture".to_owned());
     }
@@ -239,6 +266,11 @@ mod tests {
         let size = file.len() as u32 - 8;
         file[4..8].copy_from_slice(&size.to_le_bytes());
         assert_eq!(lost(&file), ["the WebP chunk abcd"]);
+        assert_eq!(misnamed_xmp(&file), None);
+        let at = file.len() - 12;
+        file[at..at + 4].copy_from_slice(b"XMP\0");
+        assert_eq!(lost(&file), Vec::<String>::new());
+        assert_eq!(misnamed_xmp(&file).unwrap(), b"xyz");
         assert_eq!(lost(b"RIFF"), Vec::<String>::new());
     }
 }
