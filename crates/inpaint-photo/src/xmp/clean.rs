@@ -131,6 +131,12 @@ impl Rule {
 /// Takes previews and announcements out; everything else stays to the byte. `None` if the packet
 /// cannot be read and may hold a preview.
 pub(crate) fn clean(packet: &[u8]) -> Option<Cleaned> {
+    let cleaned = clean_text(packet)?;
+    // What would be taken for UTF-16 when it is read again is no text.
+    (to_utf8(&cleaned.packet) == Some(None)).then_some(cleaned)
+}
+
+fn clean_text(packet: &[u8]) -> Option<Cleaned> {
     let utf8 = to_utf8(packet)?;
     let packet = utf8.as_deref().unwrap_or(packet);
     let Ok((cuts, announced)) = cuts(packet) else {
@@ -331,6 +337,7 @@ mod tests {
     fn packets_that_cannot_be_read_stay_only_without_a_picture() {
         let broken = "<a><b>words</a>";
         assert_eq!(clean(broken.as_bytes()).unwrap().packet, broken.as_bytes());
+        assert_eq!(clean(b"<\0\0\0 no text"), None);
         let picture = base64(&preview(ImageFormat::Jpeg), "\n");
         assert_eq!(clean(format!("<a><b>{picture}</a>").as_bytes()), None);
         let text = packet("", &format!("<xap:Thumbnails>{picture}</xap:Thumbnails>"));
