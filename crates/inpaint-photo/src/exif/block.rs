@@ -94,8 +94,10 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// `None` if it lies in the header, which would change with it.
     pub fn main_directory(&self) -> Option<usize> {
-        self.position(if self.is_big_tiff { 8 } else { 4 })
+        let (link, end) = if self.is_big_tiff { (8, 16) } else { (4, 8) };
+        self.position(link).filter(|&at| at >= end)
     }
 
     /// The readable entries of the directory at `at`, and where its link to the next one is.

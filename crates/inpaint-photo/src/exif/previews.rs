@@ -362,6 +362,8 @@ mod tests {
     fn what_cannot_be_read_is_not_to_be_kept() {
         assert!(!remove_previews(&mut b"no Exif block at all".to_vec()));
         assert!(!remove_previews(&mut with_thumbnail()[..6].to_vec()));
+        let mut within_the_header = b"MM\0\x2A\0\0\0\x05\0\0\0\0\0\0\0\0\0".to_vec();
+        assert!(!remove_previews(&mut within_the_header));
         let mut twice = with_thumbnail();
         assert!(remove_previews(&mut twice));
         let once = twice.clone();
