@@ -60,6 +60,7 @@ impl DeviceChoice {
     /// # Errors
     ///
     /// As [`DeviceChoice::open`], or if the machine has fewer.
+    #[cfg(feature = "train")]
     pub fn open_several(self, count: usize) -> Result<Vec<Device>> {
         let first = self.open()?;
         if count == 1 || first == Device::flex() {

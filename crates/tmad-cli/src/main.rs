@@ -12,6 +12,8 @@ mod location;
 mod mask_file;
 mod mask_names;
 mod method;
+#[cfg(feature = "eval")]
+mod method_spec;
 mod output;
 mod photo;
 mod precision;

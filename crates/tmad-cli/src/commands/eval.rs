@@ -1,6 +1,7 @@
 //! `tmad eval`: methods measured on the same pictures and masks.
 
-use crate::method::{EngineArgs, MethodSpec};
+use crate::method::EngineArgs;
+use crate::method_spec::MethodSpec;
 use crate::terminal::{Terminal, UsageError};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
