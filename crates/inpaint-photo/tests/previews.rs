@@ -2,17 +2,9 @@
 
 mod common;
 
-use common::{decode, exif_of_camera, file, jpeg_with_segments, picture, png_with};
+use common::{FORMATS, decode, exif_of_camera, file, jpeg_with_segments, picture, png_with};
 use image::ImageFormat;
 use inpaint_photo::{EncodeOptions, Photo, Warning};
-
-const FORMATS: [ImageFormat; 5] = [
-    ImageFormat::Jpeg,
-    ImageFormat::Png,
-    ImageFormat::WebP,
-    ImageFormat::Tiff,
-    ImageFormat::Bmp,
-];
 
 /// A small picture of the whole.
 fn preview() -> Vec<u8> {

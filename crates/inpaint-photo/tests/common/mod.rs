@@ -7,6 +7,15 @@ use image::{ImageFormat, Rgb, RgbImage};
 use inpaint_photo::{EncodeOptions, Limits, Photo};
 use std::io::Cursor;
 
+/// What is written.
+pub const FORMATS: [ImageFormat; 5] = [
+    ImageFormat::Jpeg,
+    ImageFormat::Png,
+    ImageFormat::WebP,
+    ImageFormat::Tiff,
+    ImageFormat::Bmp,
+];
+
 pub fn decode(bytes: &[u8]) -> Photo {
     Photo::decode(bytes, &Limits::default()).unwrap()
 }

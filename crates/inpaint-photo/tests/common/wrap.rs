@@ -1,7 +1,7 @@
 //! Metadata of any bytes in files that are whole otherwise. Changed at random, whole files seldom
 //! reach the readers of metadata: lengths, check sums and compression stand before them.
 
-use crate::common::{file, jpeg_with_segments, picture, png_with};
+use crate::common::{FORMATS, file, jpeg_with_segments, picture, png_with};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use image::{DynamicImage, ImageFormat, RgbImage};
@@ -15,13 +15,6 @@ use tiff::tags::Tag;
 const SIZE: (u32, u32) = (16, 12);
 /// Number of places that [`exercise_metadata`] puts bytes into.
 pub const NUM_PLACES: u8 = 22;
-const FORMATS: [ImageFormat; 5] = [
-    ImageFormat::Jpeg,
-    ImageFormat::Png,
-    ImageFormat::WebP,
-    ImageFormat::Tiff,
-    ImageFormat::Bmp,
-];
 
 /// Reads `data` as the metadata that `place` stands for, and writes them in every format.
 ///
