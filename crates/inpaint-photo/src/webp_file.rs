@@ -29,7 +29,7 @@ pub(crate) fn misnamed_xmp(file: &[u8]) -> Option<Vec<u8>> {
 /// The chunks of a file, and what is behind it.
 fn chunks(file: &[u8]) -> (impl Iterator<Item = (&[u8; 4], &[u8])>, &[u8]) {
     let size = file.get(4..8).and_then(|size| size.try_into().ok());
-    let end = size.map_or(0, u32::from_le_bytes) as usize + 8;
+    let end = (size.map_or(0, u32::from_le_bytes) as usize).saturating_add(8);
     let (whole, behind) = file.split_at_checked(end).unwrap_or((file, &[]));
     let mut rest = whole.get(12..).unwrap_or_default();
     let chunks = std::iter::from_fn(move || {

@@ -7,8 +7,10 @@ use image::{DynamicImage, RgbImage};
 use image_webp::{ColorType, EncoderParams, WebPEncoder};
 use std::io::Cursor;
 
-/// Mean difference between a picture and its encoding that no quantiser explains, in levels.
-const MAX_DIFFERENCE: f64 = 40.0;
+/// Mean difference between a macroblock and its encoding that no quantiser explains, in levels.
+const MAX_DIFFERENCE: u64 = 40;
+/// Side of a macroblock in pixels.
+const MACROBLOCK: u32 = 16;
 
 pub(super) fn encode(
     pixels: &DynamicImage,
@@ -99,7 +101,10 @@ fn encode_lossy(pixels: &DynamicImage, quality: u8, metadata: &Metadata) -> Opti
 /// a last odd row or column, black.
 fn lossy_frame(pixels: &RgbImage, quality: u8) -> Option<Vec<u8>> {
     let (width, height) = pixels.dimensions();
-    let size = (width.next_multiple_of(16), height.next_multiple_of(16));
+    let size = (
+        width.next_multiple_of(MACROBLOCK),
+        height.next_multiple_of(MACROBLOCK),
+    );
     let padded = RgbImage::from_fn(size.0, size.1, |x, y| {
         *pixels.get_pixel(x.min(width - 1), y.min(height - 1))
     });
@@ -148,16 +153,53 @@ fn quality(quantiser: u8) -> u8 {
     (100.0 - index / 1.27).round() as u8
 }
 
-/// Whether the file is decoded to a picture like this one.
+/// Whether the file is decoded to a picture that is like this one everywhere.
 fn is_readable(file: &[u8], pixels: &DynamicImage) -> bool {
     let decoded = WebPDecoder::new(Cursor::new(file)).and_then(DynamicImage::from_decoder);
-    decoded.is_ok_and(|decoded| {
-        let (decoded, pixels): (RgbImage, RgbImage) = (decoded.to_rgb8(), pixels.to_rgb8());
-        let differences = decoded
-            .iter()
-            .zip(pixels.iter())
-            .map(|(a, b)| u64::from(a.abs_diff(*b)));
-        let mean = differences.sum::<u64>() as f64 / pixels.len().max(1) as f64;
-        decoded.dimensions() == pixels.dimensions() && mean < MAX_DIFFERENCE
-    })
+    decoded.is_ok_and(|decoded| is_like(&decoded.to_rgb8(), &pixels.to_rgb8()))
+}
+
+/// Compared block by block: a picture of which only a part is lost is near to the truth as a whole.
+fn is_like(decoded: &RgbImage, pixels: &RgbImage) -> bool {
+    let (width, height) = pixels.dimensions();
+    if decoded.dimensions() != (width, height) {
+        return false;
+    }
+    let columns = width.div_ceil(MACROBLOCK);
+    let num_blocks = columns as usize * height.div_ceil(MACROBLOCK) as usize;
+    // Sum and number of the differences of every macroblock.
+    let mut blocks = vec![(0, 0); num_blocks];
+    for ((x, y, a), b) in decoded.enumerate_pixels().zip(pixels.pixels()) {
+        let block = &mut blocks[(y / MACROBLOCK * columns + x / MACROBLOCK) as usize];
+        for (a, b) in a.0.iter().zip(b.0) {
+            block.0 += u64::from(a.abs_diff(b));
+            block.1 += 1;
+        }
+    }
+    blocks
+        .iter()
+        .all(|&(sum, count)| sum < MAX_DIFFERENCE * count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    #[test]
+    fn a_picture_that_lost_a_block_is_not_like_the_other() {
+        let pixels = RgbImage::from_fn(70, 50, |x, y| Rgb([90 + x as u8, 90 + y as u8, 120]));
+        let mut coarse = pixels.clone();
+        coarse
+            .iter_mut()
+            .for_each(|value| *value = *value / 32 * 32);
+        assert!(is_like(&coarse, &pixels));
+        // The last column of blocks is 6 px wide.
+        let mut broken = coarse;
+        for (x, y) in (64..70).flat_map(|x| (48..50).map(move |y| (x, y))) {
+            broken.put_pixel(x, y, Rgb([0; 3]));
+        }
+        assert!(!is_like(&broken, &pixels));
+        assert!(!is_like(&RgbImage::new(70, 49), &pixels));
+    }
 }
